@@ -45,6 +45,7 @@ class Services:
     def _begin(self, *, durable: bool) -> None:
         for name in ("logs", "run"):
             (self.state / name).mkdir(mode=0o700, exist_ok=True)
+        supervisor.put_aside(self.state / "logs")
         self.ledger = Ledger(self.state / "run/children.json")
         self.ended_orphans = self.ledger.end_orphans()
         account = places.server_account(self.state)

@@ -98,6 +98,12 @@ def _kill_group(group: int) -> None:
         return
 
 
+def put_aside(logs: Path) -> None:
+    """Keep the logs of the last start beside those of this one, and no older ones."""
+    for log in logs.glob("*.log"):
+        log.replace(log.with_suffix(".log.1"))
+
+
 def last_lines(log: Path, count: int = LAST_LINES) -> str:
     """Return the end of a log, indented for the terminal."""
     try:
@@ -109,7 +115,7 @@ def last_lines(log: Path, count: int = LAST_LINES) -> str:
 
 def failure(name: str, log: Path) -> Refusal:
     """Return the refusal for a process that could not do its work."""
-    return _with_log(f"{name} could not start", log)
+    return _with_log(f"{name} failed", log)
 
 
 def died(child: Child) -> Refusal:

@@ -1,0 +1,120 @@
+"""`manage.py demo`, `test` and `bench` as a user runs them: processes, exit status, sentences."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+from hle_site import embedded
+from hle_site.embedded import environment, processes
+from hle_site.embedded.places import CHECKOUT
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run manage.py to its end."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, env=environment.base(), capture_output=True, text=True, timeout=120)
+
+
+def test_busy_port_gets_a_sentence(fresh):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        done = run("demo", "--port", str(port), "--data-dir", str(fresh))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Port {port} is in use: choose another one with --port, or 0 for any free one.\n"
+    assert not fresh.exists()
+
+
+def test_second_demo_on_the_same_data_gets_a_sentence(state):
+    with embedded.services(state, durable=False):
+        done = run("demo", "--port", "0", "--data-dir", str(state))
+        reset = run("demo", "--port", "0", "--data-dir", str(state), "--reset")
+
+    sentence = f"{state} is in use by process {os.getpid()}. Stop that one first or name another directory.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+    assert (reset.returncode, reset.stderr) == (1, sentence)
+    assert (state / "lock").exists()
+
+
+def test_foreign_directory_is_not_reset(fresh):
+    fresh.mkdir()
+    (fresh / "thesis.tex").touch()
+
+    done = run("demo", "--port", "0", "--data-dir", str(fresh), "--reset")
+
+    assert (done.returncode, done.stderr) == (1, f"{fresh} was not made by this program, so it is not deleted.\n")
+    assert (fresh / "thesis.tex").exists()
+
+
+def test_unwritable_directory_gets_a_sentence():
+    done = run("demo", "--port", "0", "--data-dir", "/proc/hle-site")
+
+    assert done.returncode == 1
+    assert re.fullmatch(r"Cannot write to /proc/hle-site: .*\. Name another directory with --data-dir\.\n", done.stderr)
+
+
+def test_demo_serves_names_a_dead_child_and_leaves_nothing(state, launch, users_of):
+    demo = launch("manage.py", "demo", "--port", "0", "--no-seed", "--data-dir", str(state))
+    address = _address(demo)
+    assert _get(address, "/readyz") == 200
+    mode = (state / "secrets.json").stat().st_mode & 0o777
+    assert mode == 0o600
+
+    worker = _recorded(state)["worker"]
+    os.kill(worker, signal.SIGKILL)
+    output, error = demo.communicate(timeout=60)
+
+    assert demo.returncode == 1
+    assert "worker has ended by itself (exit status -9)" in error
+    assert f"{state}/logs/worker.log" in error
+    assert "Stopped." in output
+    assert users_of(state) == []
+
+
+def test_demo_stops_on_sigterm_and_ends_all(state, launch, users_of):
+    demo = launch("manage.py", "demo", "--port", "0", "--no-seed", "--data-dir", str(state))
+    _address(demo)
+    pids = _recorded(state)
+    assert set(pids) == {"valkey", "postgres", "simulator", "worker", "beat", "web"}
+
+    demo.send_signal(signal.SIGTERM)
+    _, error = demo.communicate(timeout=60)
+
+    assert (demo.returncode, error) == (0, "")
+    assert [name for name, pid in pids.items() if processes.identity(pid)] == []
+    assert users_of(state) == []
+
+
+def test_bench_lists_or_refuses():
+    done = run("bench", "no_such_thing")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("There is no benchmark 'no_such_thing'.")
+    assert run("bench").returncode == 0
+
+
+def _address(demo: subprocess.Popen[str]) -> tuple[str, int]:
+    """Read the demo's output until it says where it is."""
+    for line in demo.stdout:
+        found = re.search(r"runs at http://(\w+):(\d+)", line)
+        if found:
+            return found[1], int(found[2])
+    raise AssertionError(demo.stderr.read())
+
+
+def _get(address: tuple[str, int], path: str) -> int:
+    connection = http.client.HTTPConnection(*address, timeout=10)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def _recorded(state) -> dict[str, int]:
+    return {row["name"]: row["pid"] for row in json.loads((state / "run/children.json").read_text())}

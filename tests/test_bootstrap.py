@@ -1,0 +1,162 @@
+"""The environment in `.venv`: when it fits, when it is updated or made again, and the sentences of a failure."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hle_site import bootstrap
+from hle_site.bootstrap import CHECKOUT, Paths
+
+PYPROJECT = '[project]\nname = "x"\n[project.optional-dependencies]\ns3 = ["storage~=1.0"]\n'
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """Return a checkout with two locks and an environment that has no stamp yet."""
+    paths = Paths.of(tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "requirements.lock").write_text("django==5.2\n")
+    (tmp_path / "tests/requirements.lock").write_text("pytest==9.2\n")
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
+    paths.python.parent.mkdir(parents=True)
+    paths.python.symlink_to(sys.executable)
+    return paths
+
+
+def test_environment_without_stamp_does_not_fit(paths):
+    assert not bootstrap.fits(paths, ["core"])
+
+
+def test_stamp_covers_the_sets_that_it_names(paths):
+    bootstrap.write_stamp(paths, ["core"])
+
+    assert bootstrap.fits(paths, ["core"])
+    assert not bootstrap.fits(paths, ["core", "dev"])
+
+
+def test_environment_with_both_sets_serves_the_demo(paths):
+    bootstrap.write_stamp(paths, ["core", "dev"])
+
+    assert bootstrap.fits(paths, bootstrap.SETS["demo"])
+
+
+@pytest.mark.parametrize(("lock", "demo_fits"), [("requirements.lock", False), ("tests/requirements.lock", True)])
+def test_changed_lock_unfits_its_own_set(paths, lock, demo_fits):
+    bootstrap.write_stamp(paths, ["core", "dev"])
+    (paths.checkout / lock).write_text("changed==1\n")
+
+    assert bootstrap.fits(paths, ["core"]) == demo_fits
+    assert not bootstrap.fits(paths, ["core", "dev"])
+
+
+def test_moved_checkout_does_not_fit(paths):
+    bootstrap.write_stamp(paths, ["core"])
+    moved = paths.checkout.with_name(paths.checkout.name + "-moved")
+    paths.checkout.rename(moved)
+
+    assert not bootstrap.fits(Paths.of(moved), ["core"])
+
+
+def test_lost_interpreter_does_not_fit(paths):
+    bootstrap.write_stamp(paths, ["core"])
+    paths.python.unlink()
+
+    assert not bootstrap.fits(paths, ["core"])
+
+
+def test_cut_off_stamp_does_not_fit(paths):
+    bootstrap.write_stamp(paths, ["core"])
+    paths.stamp.write_text(paths.stamp.read_text()[:80])
+
+    assert not bootstrap.fits(paths, ["core"])
+
+
+def test_extra_is_part_of_the_stamp_and_unknown_ones_are_refused(paths):
+    bootstrap.write_stamp(paths, ["core", "s3"])
+
+    assert bootstrap.fits(paths, ["core", "s3"])
+    with pytest.raises(bootstrap.SetupError, match=r"There is no extra 'gpu'; pyproject\.toml knows s3\."):
+        bootstrap.fits(paths, ["gpu"])
+
+
+def test_build_deletes_an_environment_that_was_cut_short(paths, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(paths.checkout / "cache"))
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setattr(bootstrap, "UV_LOCK", paths.checkout / "requirements.lock")
+    half = paths.venv / "lib/half-written.py"
+    half.parent.mkdir()
+    half.touch()
+
+    with pytest.raises(bootstrap.SetupError, match=r"^The package index cannot be reached\."):
+        bootstrap.build(paths, ["core"])
+
+    assert not half.exists()
+    assert not paths.stamp.exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        ("error: failed to write: No space left on device (os error 28)", "The disk is full"),
+        ("The virtual environment was not created because ensurepip is not available", "install the system package"),
+        ("Hash mismatch for `django==5.2.19`", "does not have the recorded hash"),
+        ("error: Failed to fetch: `https://index.invalid/simple/`", "The package index cannot be reached"),
+        ("NewConnectionError: Temporary failure in name resolution", "The package index cannot be reached"),
+        ("error: Permission denied (os error 13)", "run this as its owner"),
+        ("resolver met a dragon", "the installer said:\n    resolver met a dragon"),
+    ],
+)
+def test_failures_become_sentences(output, sentence):
+    assert sentence in bootstrap.explain(output)
+
+
+def test_foreign_variables_do_not_reach_the_installer(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setenv("PIP_TARGET", "/elsewhere")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.invalid/simple")
+
+    env = bootstrap.clean_environment()
+
+    assert "PYTHONPATH" not in env
+    assert "PIP_TARGET" not in env
+    assert env["PIP_INDEX_URL"] == "https://mirror.invalid/simple"
+
+
+def test_old_python_can_read_the_entry_point():
+    ast.parse((CHECKOUT / "manage.py").read_text(), feature_version=(3, 4))
+
+
+def test_command_without_django_names_the_remedy():
+    done = subprocess.run(
+        [sys.executable, "-S", "manage.py", "migrate"], cwd=CHECKOUT, env={}, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "This Python has no Django: run `python3 manage.py demo` first, then use `.venv/bin/python manage.py`.\n"
+    )
+
+
+def test_locks_hold_no_address_and_only_hashed_wheels():
+    for lock in (*bootstrap.LOCKS.values(), bootstrap.UV_LOCK):
+        lines = (CHECKOUT / lock).read_text().splitlines()
+        assert [line for line in lines if "://" in line] == []
+        assert sum(line[:1].isalnum() for line in lines) == sum("==" in line for line in lines)
+        assert all(line.startswith("    --hash=sha256:") for line in lines if not line[:1].isalnum())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
+def test_read_only_checkout_is_named(paths):
+    paths.checkout.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError):
+            bootstrap.build(paths, ["core"])
+    finally:
+        paths.checkout.chmod(0o700)
