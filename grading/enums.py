@@ -1,0 +1,76 @@
+"""The closed sets of words in which grading speaks."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Verdict(TextChoices):
+    """What one model's answer is worth. Everything that is not a complete, decided answer is unscored."""
+
+    CORRECT = "correct", _("Correct")
+    INCORRECT = "incorrect", _("Incorrect")
+    UNSCORED = "unscored", _("Unscored")
+
+
+class DecidedBy(TextChoices):
+    """Who came to a verdict."""
+
+    MATCHER = "matcher", _("Automatic comparison")
+    JUDGE = "judge", _("Judge model")
+    PERSON = "person", _("A person")
+
+
+class OutcomeKind(TextChoices):
+    """How a provider call ended. Only `answer` may be scored; `unparsed` is said of a judge's reply alone."""
+
+    ANSWER = "answer", _("Answered")
+    EMPTY = "empty", _("Empty reply")
+    TRUNCATED = "truncated", _("Cut off")
+    FILTERED = "filtered", _("Stopped by the provider's filter")
+    REFUSED = "refused", _("Declined on policy grounds")
+    MALFORMED = "malformed", _("Unreadable reply")
+    REQUEST_ERROR = "request_error", _("Request not accepted")
+    CONFIG_ERROR = "config_error", _("Provider not set up")
+    THROTTLED = "throttled", _("Held back by a rate limit")
+    TRANSIENT = "transient", _("Provider not reachable")
+    AMBIGUOUS = "ambiguous", _("Unknown whether the call went through")
+    MISMATCH = "mismatch", _("Another model answered")
+    UNPARSED = "unparsed", _("Judge's reply unreadable")
+
+
+class CheckStatus(TextChoices):
+    """Where a difficulty check stands."""
+
+    QUEUED = "queued", _("Waiting for a place")
+    RUNNING = "running", _("Models are answering")
+    PASSED = "passed", _("Passed")
+    FAILED = "failed", _("Models solved it")
+    PARKED = "parked", _("No verdict yet")
+    STALE = "stale", _("Out of date")
+    CANCELLED = "cancelled", _("Stopped")
+
+
+class PredictionState(TextChoices):
+    """Where one model's answer stands."""
+
+    WAITING = "waiting", _("Waiting")
+    ASKED = "asked", _("Answering")
+    ANSWERED = "answered", _("Answered, being compared")
+    SETTLED = "settled", _("Compared")
+    UNSCORED = "unscored", _("No answer, not counted")
+    SKIPPED = "skipped", _("Not needed")
+
+
+class Dialect(TextChoices):
+    """Which protocol a provider speaks."""
+
+    OPENAI_CHAT = "openai_chat", _("OpenAI chat completions")
+
+
+class LedgerState(TextChoices):
+    """What is known about the price of one call."""
+
+    RESERVED = "reserved", _("Reserved")
+    BILLED = "billed", _("Billed")
+    AMBIGUOUS = "ambiguous", _("Perhaps billed")
+    RELEASED = "released", _("Not billed")

@@ -1,0 +1,327 @@
+"""What models say: providers and panels as data, checks, predictions, judgements, the ledger, and the workers that hold leases."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from grading.enums import CheckStatus, DecidedBy, Dialect, LedgerState, OutcomeKind, PredictionState, Verdict
+from grading.querysets import CheckQuerySet, PredictionQuerySet
+from questions.models import Call, Question, Revision
+
+User = settings.AUTH_USER_MODEL
+
+
+class Provider(models.Model):
+    """Somebody who serves models. The key and, for the simulator, the address are named by environment variable, never stored."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    base_url = models.URLField(blank=True)
+    base_url_env = models.CharField(max_length=60, blank=True)
+    key_env = models.CharField(max_length=60)
+    dialect = models.CharField(max_length=20, choices=Dialect.choices, default=Dialect.OPENAI_CHAT)
+    is_simulated = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    max_connections = models.PositiveIntegerField(default=600)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    no_training_terms = models.CharField(max_length=300, blank=True)
+    no_training_at = models.DateTimeField(null=True, blank=True)
+    no_training_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    paused_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(condition=Q(base_url="") ^ Q(base_url_env=""), name="one_address"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelSpec(models.Model):
+    """One model of a provider, what its dialect lacks, and its price."""
+
+    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="models")
+    name = models.CharField(max_length=100)
+    label = models.CharField(max_length=100)
+    takes_images = models.BooleanField(default=False)
+    takes_system_prompt = models.BooleanField(default=True)
+    takes_temperature = models.BooleanField(default=True)
+    takes_schema = models.BooleanField(default=True)
+    token_parameter = models.CharField(max_length=30, default="max_completion_tokens")
+    max_tokens = models.PositiveIntegerField(default=8192)
+    timeout_s = models.PositiveIntegerField(default=600)
+    usd_per_million_in = models.DecimalField(max_digits=10, decimal_places=4, default=0)
+    usd_per_million_out = models.DecimalField(max_digits=10, decimal_places=4, default=0)
+    price_version = models.CharField(max_length=40, default="unpriced")
+
+    class Meta:
+        ordering = ["provider", "name"]
+        constraints = [models.UniqueConstraint(fields=["provider", "name"], name="model_once_per_provider")]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def is_simulated(self) -> bool:
+        """True when no real model stands behind it."""
+        return self.provider.is_simulated
+
+
+class Policy(models.Model):
+    """When a check passes: numbered, never changed once used."""
+
+    version = models.CharField(max_length=40, unique=True)
+    exact_max_correct = models.PositiveSmallIntegerField(default=0)
+    choice_max_correct = models.PositiveSmallIntegerField(default=1)
+    choice_mean_below_chance = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name_plural = "policies"
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class Panel(models.Model):
+    """A numbered set of models in waves, with a judge. Immutable once a check used it."""
+
+    slug = models.SlugField()
+    version = models.PositiveIntegerField(default=1)
+    title = models.CharField(max_length=120)
+    judge = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slug", "version"], name="panel_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.title} v{self.version}"
+
+
+class PanelMember(models.Model):
+    """One model in a panel: in which wave it answers, and which kind of question."""
+
+    panel = models.ForeignKey(Panel, on_delete=models.CASCADE, related_name="members")
+    model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
+    wave = models.PositiveSmallIntegerField()
+    position = models.PositiveSmallIntegerField()
+    for_text = models.BooleanField(default=True)
+    for_images = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["wave", "position"]
+        constraints = [models.UniqueConstraint(fields=["panel", "model"], name="model_once_in_a_panel")]
+
+    def __str__(self) -> str:
+        return f"{self.panel}: {self.model}"
+
+
+class CallPanel(models.Model):
+    """The panel and policy that a call uses."""
+
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="panel_choice")
+    panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="+")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.panel}"
+
+
+class Worker(models.Model):
+    """A worker process that holds leases while it beats."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=120)
+    started_at = models.DateTimeField(default=timezone.now)
+    beat_at = models.DateTimeField(default=timezone.now)
+    stopped_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DifficultyCheck(models.Model):
+    """One test of one tested part against one panel. Its versions say exactly what was in force."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="checks")
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="checks")
+    tested_hash = models.CharField(max_length=64, db_index=True)
+    status = models.CharField(max_length=10, choices=CheckStatus.choices, default=CheckStatus.QUEUED)
+    panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="+")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
+    prompt_version = models.CharField(max_length=40)
+    matcher_version = models.CharField(max_length=40)
+    judge_version = models.CharField(max_length=40)
+    wave = models.PositiveSmallIntegerField(default=0)
+    is_simulated = models.BooleanField(default=False)
+    is_exempt = models.BooleanField(default=False)  # imports use no allowance and no try
+    parked_reason = models.CharField(max_length=300, blank=True)
+    due_at = models.DateTimeField(default=timezone.now)
+    requested_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    outcome_reason = models.CharField(max_length=300, blank=True)
+
+    objects = CheckQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(status__in=["queued", "running", "parked"]), name="check_due")
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["question"], condition=Q(status__in=["queued", "running", "parked"]), name="one_live_check"
+            ),
+            models.CheckConstraint(condition=Q(status__in=CheckStatus.values), name="check_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"check {self.status}"
+
+    @property
+    def is_live(self) -> bool:
+        """True while a verdict is still to come."""
+        return self.status in {CheckStatus.QUEUED, CheckStatus.RUNNING, CheckStatus.PARKED}
+
+
+class Prediction(models.Model):
+    """One model's answer to one tested part; never drawn again once scored.
+
+    Write-ahead: `state` becomes `asked` in the database before the request leaves. `fence` rises with each claim, and a write
+    with an older one is refused.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tested_hash = models.CharField(max_length=64)
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="predictions")
+    panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
+    wave = models.PositiveSmallIntegerField()
+    position = models.PositiveSmallIntegerField(default=0)
+    draw = models.PositiveSmallIntegerField(default=0)
+    option_seed = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=PredictionState.choices, default=PredictionState.WAITING)
+    due_at = models.DateTimeField(default=timezone.now)
+    worker = models.ForeignKey(Worker, null=True, on_delete=models.SET_NULL, related_name="predictions")
+    fence = models.PositiveIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    asked_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=14, choices=OutcomeKind.choices, blank=True)
+    outcome_detail = models.CharField(max_length=200, blank=True)
+    outcome_counts = models.JSONField(default=dict)  # kind -> how often, for the re-ask rules
+    reply = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+    confidence = models.PositiveSmallIntegerField(null=True)
+    prompt_tokens = models.PositiveIntegerField(null=True)
+    completion_tokens = models.PositiveIntegerField(null=True)
+    latency_ms = models.PositiveIntegerField(null=True)
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNSCORED)
+    verdict_reason = models.CharField(max_length=500, blank=True)
+    decided_by = models.CharField(max_length=8, choices=DecidedBy.choices, blank=True)
+    decided_person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    rule = models.CharField(max_length=60, blank=True)
+
+    objects = PredictionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["wave", "position"]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=Q(state__in=["waiting", "asked", "answered"]), name="prediction_due"
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["tested_hash", "panel", "model", "draw"], name="prediction_drawn_once"),
+            models.CheckConstraint(
+                condition=Q(verdict=Verdict.UNSCORED) | Q(outcome=OutcomeKind.ANSWER, state=PredictionState.SETTLED),
+                name="verdict_needs_an_answer",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict=Verdict.UNSCORED) | ~Q(decided_by=""), name="verdict_names_who_decided"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_id}: {self.verdict}"
+
+
+class Judgement(models.Model):
+    """One reply of a judge about one prediction; a reply that does not parse decides nothing."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="judgements")
+    model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
+    attempt = models.PositiveSmallIntegerField()
+    judge_version = models.CharField(max_length=40)
+    asked_at = models.DateTimeField(default=timezone.now)
+    answered_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=14, choices=OutcomeKind.choices, blank=True)
+    outcome_detail = models.CharField(max_length=200, blank=True)
+    reply = models.TextField(blank=True)
+    extracted_answer = models.TextField(blank=True)
+    reasoning = models.TextField(blank=True)
+    is_correct = models.BooleanField(null=True)
+    confidence = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        ordering = ["asked_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "judge_version", "attempt"], name="judgement_attempt_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"judgement of {self.prediction_id}"
+
+
+class Ledger(models.Model):
+    """What each call cost: reserved before it leaves, then billed, perhaps billed, or released."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
+    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="ledger")
+    judgement = models.ForeignKey(Judgement, null=True, on_delete=models.CASCADE, related_name="ledger")
+    attempt = models.PositiveSmallIntegerField()
+    contributor = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=LedgerState.choices, default=LedgerState.RESERVED)
+    reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True)
+    is_estimated = models.BooleanField(default=False)
+    price_version = models.CharField(max_length=40)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name_plural = "ledger"
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state=LedgerState.BILLED) | Q(cost_usd__isnull=False), name="billed_has_a_cost"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.cost_usd or self.reserved_usd}"
+
+
+class Contest(models.Model):
+    """A contributor's objection to one verdict; an organiser resolves it with a reason."""
+
+    prediction = models.OneToOneField(Prediction, on_delete=models.CASCADE, related_name="contest")
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="contests")
+    reason = models.TextField()
+    contested_at = models.DateTimeField(default=timezone.now)
+    contested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    resolution = models.TextField(blank=True)
+    is_upheld = models.BooleanField(null=True)
+
+    def __str__(self) -> str:
+        return f"contest of {self.prediction_id}"

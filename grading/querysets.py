@@ -1,0 +1,40 @@
+"""Reading checks and predictions. Who may read them follows from who may read the question, minus the phases in which answers are closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from grading.enums import CheckStatus, PredictionState
+
+if TYPE_CHECKING:
+    from questions.models import Revision
+
+LIVE = (CheckStatus.QUEUED, CheckStatus.RUNNING, CheckStatus.PARKED)
+
+
+class CheckQuerySet(models.QuerySet["Any"]):
+    """Difficulty checks."""
+
+    def live(self) -> CheckQuerySet:
+        """Return the checks whose verdict is still to come."""
+        return self.filter(status__in=LIVE)
+
+    def settled(self) -> CheckQuerySet:
+        """Return the checks that came to a verdict."""
+        return self.filter(status__in=[CheckStatus.PASSED, CheckStatus.FAILED])
+
+
+class PredictionQuerySet(models.QuerySet["Any"]):
+    """Models' answers."""
+
+    def of(self, revision: Revision) -> PredictionQuerySet:
+        """Return the answers to a revision's tested part, in the order of the panel."""
+        return (
+            self.filter(tested_hash=revision.tested_hash).select_related("model__provider").order_by("wave", "position")
+        )
+
+    def open(self) -> PredictionQuerySet:
+        """Return the answers that are still to come."""
+        return self.filter(state__in=[PredictionState.WAITING, PredictionState.ASKED, PredictionState.ANSWERED])

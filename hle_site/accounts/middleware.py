@@ -1,0 +1,46 @@
+"""Two rules that hold on every page: staff sign in with a second factor, and pages with content are not stored."""
+
+from collections.abc import Callable
+
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+OPEN_TO_STAFF_WITHOUT_FACTOR = ("/accounts/", "/static/", "/healthz", "/readyz")
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class StaffFactorMiddleware:
+    """Sends a staff account without a second factor to the page where it sets one up; nothing else opens before."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.REQUIRE_STAFF_FACTOR or request.path.startswith(OPEN_TO_STAFF_WITHOUT_FACTOR):
+            return self.get_response(request)
+        user = request.user
+        if not user.is_authenticated or not user.is_staff_member or is_mfa_enabled(user):
+            return self.get_response(request)
+        sentence = _("Your role needs a second factor. Please set it up before you go on.")
+        if request.path.startswith("/api/"):
+            return JsonResponse({"error": {"code": "second_factor_required", "message": sentence}}, status=403)
+        messages.warning(request, sentence)
+        return redirect("mfa_activate_totp")
+
+
+class NoStoreMiddleware:
+    """Marks answers for signed-in people as private, unless the view has said something itself."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.user.is_authenticated and not response.has_header("Cache-Control"):
+            response["Cache-Control"] = "no-store, private"
+        return response

@@ -1,0 +1,81 @@
+"""Write and verify the audit chain: `hash = SHA-256(previous || canonical JSON)`, serialised by an advisory lock."""
+
+import hashlib
+import json
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+
+from hle_site.audit.models import AuditEvent, AuditReason
+
+CHAIN_LOCK = 0x4155444954  # "AUDIT"
+FIRST_HASH = "0" * 64
+
+
+def _database_now() -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def _hash_of(event: AuditEvent) -> str:
+    fields = {
+        "at": event.at.isoformat(),
+        "actor": str(event.actor_id or ""),
+        "acted_as": str(event.acted_as_id or ""),
+        "action": event.action,
+        "object": f"{event.object_type}:{event.object_id}",
+        "before": event.before,
+        "after": event.after,
+        "reason": event.reason_hash,
+        "request": event.request_id,
+    }
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256((event.previous_hash + canonical).encode()).hexdigest()
+
+
+def record(
+    action: str,
+    *,
+    by: Any,
+    on: Any,
+    before: str = "",
+    after: str = "",
+    reason: str = "",
+) -> AuditEvent:
+    """Append one event in the caller's transaction.
+
+    `by` is a user, or None for the platform; `on` is the object acted upon. `reason` is stored apart from the chain, which holds its hash only.
+    """
+    with transaction.atomic():
+        at = _database_now()
+        last = AuditEvent.objects.order_by("-sequence").values_list("hash", flat=True).first()
+        event = AuditEvent(
+            at=at,
+            actor_id=getattr(by, "pk", None),
+            action=action,
+            object_type=on._meta.label_lower,
+            object_id=str(on.pk),
+            before=before,
+            after=after,
+            reason_hash=hashlib.sha256(reason.encode("utf-8", "surrogatepass")).hexdigest() if reason else "",
+            request_id=str(structlog.contextvars.get_contextvars().get("request_id", "")),
+            previous_hash=last or FIRST_HASH,
+        )
+        event.hash = _hash_of(event)
+        event.save(force_insert=True)
+        if reason:
+            AuditReason.objects.create(event=event, text=reason)
+    return event
+
+
+def verify() -> list[int]:
+    """Return the sequence numbers whose hash or link is wrong; empty when the chain holds."""
+    broken, previous = [], FIRST_HASH
+    for event in AuditEvent.objects.order_by("sequence").iterator():
+        if event.previous_hash != previous or event.hash != _hash_of(event):
+            broken.append(event.sequence)
+        previous = event.hash
+    return broken

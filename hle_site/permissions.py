@@ -1,0 +1,213 @@
+"""THE permission table: name -> predicate. Lists and look-ups start from `visible_to`; these names decide the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rules
+from django.db.models import Q
+
+from hle_site.accounts.enums import Role
+from questions.enums import Action, Status
+from questions.models import Question
+from questions.querysets import denied, released
+from review.enums import ACTIVE_ASSIGNMENTS, AssignmentStatus
+from review.models import Assignment, Round
+
+UNDER_REVIEW = (Status.IN_REVIEW, Status.CHANGES_REQUESTED, Status.AWAITING_DECISION)
+G = (Status.TOO_EASY, Status.ELIGIBLE)
+CLOSED = (Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.WITHDRAWN, Status.RETRACTED)
+
+
+def _is_conflicted(user: Any, question: Question) -> bool:
+    return Question.objects.filter(denied(user), pk=question.pk).exists()
+
+
+def _is_released(question: Question) -> bool:
+    return Question.objects.filter(released(), pk=question.pk).exists()
+
+
+def _newest_assignment(user: Any, question: Question) -> Assignment | None:
+    return (
+        Assignment.objects.filter(reviewer=user, round__question=question, status__in=ACTIVE_ASSIGNMENTS)
+        .select_related("round")
+        .order_by("-round__number")
+        .first()
+    )
+
+
+@rules.predicate
+def is_active(user: Any) -> bool:
+    """A signed-in, verified account."""
+    return bool(user.is_active)
+
+
+@rules.predicate
+def may_read(user: Any, question: Question) -> bool:
+    """The text is among what the account may read."""
+    return Question.objects.visible_to(user).filter(pk=question.pk).exists()
+
+
+@rules.predicate
+def is_owner(user: Any, question: Question) -> bool:
+    """Wrote the question or maintains it."""
+    return question.is_owned_by(user)
+
+
+def has_role(*roles: Role) -> Any:
+    """A predicate: one of the roles is held."""
+    return rules.predicate(lambda user: user.has_role(*roles), name="has_role_" + "_".join(roles))
+
+
+def in_status(*statuses: Status) -> Any:
+    """A predicate: the question stands in one of the statuses."""
+    return rules.predicate(lambda _user, question: question.status in statuses, name="in_" + "_".join(statuses))
+
+
+@rules.predicate
+def is_impartial(user: Any, question: Question) -> bool:
+    """No conflict of interest, the own question included."""
+    return not _is_conflicted(user, question)
+
+
+@rules.predicate
+def was_submitted(_user: Any, question: Question) -> bool:
+    """The question was once handed to reviewers."""
+    return question.submitted_at is not None
+
+
+@rules.predicate
+def has_own_answer(user: Any, question: Question) -> bool:
+    """Has an assignment here, and the own answer is in where the round asks for a blind solve."""
+    assignment = _newest_assignment(user, question)
+    if assignment is None:
+        return False
+    return not assignment.round.is_blind_solve or hasattr(assignment, "solve")
+
+
+@rules.predicate
+def is_senior_here(user: Any, question: Question) -> bool:
+    """A senior reviewer with an active assignment in this question."""
+    return user.has_role(Role.SENIOR_REVIEWER) and _newest_assignment(user, question) is not None
+
+
+@rules.predicate
+def took_part(user: Any, question: Question) -> bool:
+    """Reviewed the question, recommended it, or held an assignment in it that was not declined."""
+    return (
+        Assignment.objects.filter(reviewer=user, round__question=question)
+        .exclude(status__in=[AssignmentStatus.DECLINED, AssignmentStatus.INVALIDATED])
+        .exists()
+        or Round.objects.filter(Q(recommendation__by=user), question=question).exists()
+    )
+
+
+@rules.predicate
+def is_released(_user: Any, question: Question) -> bool:
+    """The text is in the public split of a published release."""
+    return _is_released(question)
+
+
+@rules.predicate
+def accepted_licence(user: Any) -> bool:
+    """Accepted the licence of released data."""
+    return bool(user.is_researcher)
+
+
+@rules.predicate
+def may_hold_round(user: Any, round_: Round) -> bool:
+    """May take a place in this round: right role, round open, no conflict, not taken before."""
+    role = Role.REVIEWER if round_.kind == "first" else Role.SENIOR_REVIEWER
+    roles = (role, Role.SENIOR_REVIEWER)
+    if not user.has_role(*roles) or round_.settled_at or _is_conflicted(user, round_.question):
+        return False
+    return not Assignment.objects.filter(round=round_, reviewer=user).exists()
+
+
+@rules.predicate
+def is_own_assignment(user: Any, assignment: Assignment) -> bool:
+    """The assignment is the user's, and no conflict has come up since."""
+    return assignment.reviewer_id == user.pk and not _is_conflicted(user, assignment.round.question)
+
+
+is_organiser = has_role(Role.ORGANISER)
+is_organiser_here = is_organiser & is_impartial & may_read
+is_auditor_here = has_role(Role.AUDITOR) & is_impartial & may_read & was_submitted
+is_reviewer_here = has_own_answer & may_read & is_impartial
+is_editor_here = is_organiser_here | (is_senior_here & may_read & is_impartial)
+reads_released = is_released & accepted_licence
+# what reviewers learn of key and models ends with the review; organisers and auditors read on
+reads_key = (
+    is_owner
+    | (is_organiser_here & ~in_status(Status.DRAFT, Status.CHECKING))
+    | is_auditor_here
+    | (is_reviewer_here & in_status(*UNDER_REVIEW))
+)
+
+PERMISSIONS: dict[str, Any] = {
+    # questions
+    "questions.create_question": is_active,
+    "questions.view_question": may_read,
+    "questions.view_key": reads_key | reads_released,
+    "questions.view_history": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here,
+    "questions.edit_question": is_owner & in_status(Status.DRAFT, Status.ELIGIBLE),
+    "questions.start_check_question": is_owner,
+    "questions.cancel_check_question": is_owner,
+    "questions.revise_question": is_owner,
+    "questions.keep_check_question": is_owner | is_editor_here,
+    "questions.submit_for_review_question": is_owner,
+    "questions.withdraw_question": is_owner,
+    "questions.request_changes_question": is_editor_here,
+    "questions.recommend_question": is_senior_here & is_impartial,
+    "questions.approve_question": is_organiser_here & ~took_part,
+    "questions.reject_question": is_organiser_here & ~took_part,
+    "questions.desk_reject_question": is_editor_here,
+    "questions.mark_duplicate_question": is_editor_here,
+    "questions.override_check_question": is_organiser_here,
+    "questions.reopen_question": is_organiser_here,
+    "questions.retract_question": is_organiser_here,
+    "questions.import_questions": is_organiser,
+    "questions.manage_call": is_organiser,
+    # releases
+    "questions.manage_release": is_organiser,
+    "questions.view_release_build": is_organiser | has_role(Role.AUDITOR),
+    "questions.download_release": accepted_licence | is_organiser | has_role(Role.AUDITOR),
+    "questions.report_erratum": accepted_licence,
+    # grading
+    "grading.view_check": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here,
+    "grading.view_answers": reads_key,
+    "grading.contest_verdict": is_owner & in_status(Status.TOO_EASY),
+    "grading.resolve_contest": is_organiser_here,
+    "grading.view_operations": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),
+    "grading.manage_panel": is_organiser,
+    # review
+    "review.view_pool": has_role(Role.REVIEWER, Role.SENIOR_REVIEWER),
+    "review.take_round": may_hold_round,
+    "review.work_on_assignment": is_own_assignment,
+    "review.view_reviews": is_organiser_here | is_auditor_here | is_reviewer_here,
+    "review.view_feedback": is_owner,
+    "review.adjudicate": is_senior_here & is_impartial,
+    "review.decide": is_organiser_here & ~took_part,
+    "review.view_desk": is_organiser | has_role(Role.AUDITOR),
+    "review.comment_to_contributor": is_owner | is_organiser_here,
+    "review.comment_to_reviewers": is_organiser_here | is_reviewer_here,
+    "review.file_appeal": is_owner & in_status(Status.REJECTED, Status.DUPLICATE),
+    "review.decide_appeal": is_organiser_here & ~took_part,
+    # the site
+    "accounts.propose_role": has_role(Role.ORGANISER, Role.ADMINISTRATOR),
+    "accounts.confirm_role": has_role(Role.ADMINISTRATOR),
+    "accounts.view_people": has_role(Role.ORGANISER, Role.ADMINISTRATOR, Role.AUDITOR),
+    "audit.view_log": has_role(Role.AUDITOR, Role.ORGANISER, Role.ADMINISTRATOR),
+}
+
+
+def register() -> None:
+    """Hand the table to `rules`; every transition has its name in it."""
+    missing = {f"questions.{action}_question" for action in Action.values} - PERMISSIONS.keys() - AUTOMATIC
+    assert not missing, missing
+    for name, predicate in PERMISSIONS.items():
+        if not rules.perm_exists(name):
+            rules.add_perm(name, predicate)
+
+
+AUTOMATIC = {"questions.pass_check_question", "questions.fail_check_question"}

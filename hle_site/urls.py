@@ -1,0 +1,23 @@
+"""Every address of the site."""
+
+from django.conf import settings
+from django.urls import include, path
+
+from hle_site import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path("people/", include("hle_site.accounts.urls")),
+    path("inbox/", include("hle_site.notifications.urls")),
+    path("questions/", include("questions.urls")),
+    path("releases/", include("questions.releases.urls")),
+    path("grading/", include("grading.urls")),
+    path("review/", include("review.urls")),
+    path("api/", include("hle_site.api")),
+]
+
+if settings.IS_DEMO:
+    urlpatterns += [path("demo/", include("hle_site.demo.urls"))]

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class QuestionsConfig(AppConfig):
+    name = "questions"
+
+    def ready(self) -> None:
+        """Make sure of the default call after each migration."""
+        from questions.calls import ensure_default_call  # models must be loaded
+
+        post_migrate.connect(ensure_default_call, sender=self)

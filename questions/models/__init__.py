@@ -1,0 +1,19 @@
+"""What is collected (call, question) and released (release)."""
+
+from questions.models.call import Call, Category, Terms
+from questions.models.question import Attachment, ImportBatch, Question, Revision, StatusChange
+from questions.models.release import Erratum, Release, ReleaseItem
+
+__all__ = [
+    "Attachment",
+    "Call",
+    "Category",
+    "Erratum",
+    "ImportBatch",
+    "Question",
+    "Release",
+    "ReleaseItem",
+    "Revision",
+    "StatusChange",
+    "Terms",
+]

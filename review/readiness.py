@@ -1,0 +1,49 @@
+"""What review adds to the stages before: who may read in which role, conflicts, and what must hold before decisions."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from hle_site.accounts import conflicts
+from questions import querysets
+from questions.enums import Status
+from questions.querysets import NOTHING
+from review.enums import ACTIVE_ASSIGNMENTS
+
+UNDER_REVIEW = (Status.IN_REVIEW, Status.CHANGES_REQUESTED, Status.AWAITING_DECISION)
+CLOSED = (Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.WITHDRAWN, Status.RETRACTED)
+CLOSING = timedelta(days=14)
+
+
+def assigned(user: Any) -> Q:
+    """The questions that an active assignment opens, until 14 days after the decision."""
+    if not user.has_role("reviewer", "senior_reviewer"):
+        return NOTHING
+    in_time = Q(status__in=UNDER_REVIEW) | Q(status__in=CLOSED, status_changed_at__gt=timezone.now() - CLOSING)
+    # one filter call inside pk__in, so that reviewer and status are those of the same assignment
+    return in_time & Q(
+        pk__in=_assignments().filter(reviewer=user, status__in=ACTIVE_ASSIGNMENTS).values("round__question")
+    )
+
+
+def _assignments() -> Any:
+    from review.models import Assignment  # models load after this module
+
+    return Assignment.objects
+
+
+def conflicted(user: Any) -> Q:
+    """The questions with which the user has a conflict; the own ones are among them."""
+    return (
+        Q(contributor__in=conflicts.people(user))
+        | Q(maintainer__in=conflicts.people(user))
+        | Q(pk__in=conflicts.question_ids(user))
+    )
+
+
+def register() -> None:
+    """Fill the registries."""
+    querysets.register_readers(assigned)
+    querysets.register_denials(conflicted)

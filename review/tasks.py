@@ -1,0 +1,8 @@
+"""Thin tasks of review: due dates and reminders."""
+
+from celery import shared_task
+
+
+@shared_task
+def sweep() -> None:
+    """Expire assignments past their due date and remind people."""
