@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from questions.models import Question
+    from questions.models import Question, Revision
 
 Guard = Callable[["Question", Any], Iterable[str]]
+Evidence = Callable[["Question", "Revision"], dict[str, Any]]
 
 _guards: dict[str, list[Guard]] = defaultdict(list)
+_evidence: list[Evidence] = []
 
 
 def register(*actions: str) -> Callable[[Guard], Guard]:
@@ -29,3 +31,15 @@ def register(*actions: str) -> Callable[[Guard], Guard]:
 def refusals(action: str, question: Question, user: Any) -> list[str]:
     """Return the sentences with which the checks refuse the action; none when all agree."""
     return [sentence for guard in _guards[action] for sentence in guard(question, user)]
+
+
+def register_evidence(fact: Evidence) -> Evidence:
+    """Let `fact(question, revision)` add plain JSON values to what a freeze stores beside a question."""
+    if fact not in _evidence:
+        _evidence.append(fact)
+    return fact
+
+
+def evidence(question: Question, revision: Revision) -> dict[str, Any]:
+    """Return what all stages know in favour of a revision, merged; a later stage wins over an earlier one."""
+    return {name: value for fact in _evidence for name, value in fact(question, revision).items()}
