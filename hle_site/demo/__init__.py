@@ -1,0 +1,1 @@
+"""What the demo is made of: people, questions with reviews, pictures, and the script of the simulated provider."""
