@@ -39,7 +39,7 @@ class SetupError(Exception):
     """Why the environment cannot be made, as a sentence for the user."""
 
 
-class Failed(Exception):  # noqa: N818  caught here, next way tried
+class Failed(Exception):
     """What an installer printed before it gave up."""
 
 
@@ -252,7 +252,21 @@ def _install_by_uv(paths: Paths, uv: str, locks: Sequence[str]) -> None:
     if not paths.venv.exists():
         _run([uv, "venv", "--no-config", "--quiet", "--python", _base_python(), str(paths.venv)])
     options = ["--no-config", "--quiet", "--require-hashes", "--python", str(paths.python)]
-    _run([uv, "pip", "sync", *options, *locks])
+    try:
+        _run([uv, "pip", "sync", *options, *locks])
+    except Failed as failed:
+        if not _is_network(str(failed)):
+            raise
+        with _reported_as(failed):  # all may be in the cache, which uv believes without the network only when told
+            _run([uv, "pip", "sync", "--offline", *options, *locks])
+
+
+@contextlib.contextmanager
+def _reported_as(first: Failed) -> Iterator[None]:
+    try:
+        yield
+    except Failed:
+        raise first from None
 
 
 def _install_by_pip(paths: Paths, locks: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9_./-]+")
 MADE_BY_US = ".made-by-hle-site"
 
 
-class Refusal(Exception):  # noqa: N818  the launcher's polite no, not a fault
+class Refusal(Exception):
     """Why the launcher cannot go on, as a sentence for its user."""
 
 
@@ -63,8 +63,15 @@ def make_state(state: Path) -> Path:
 
 
 def delete(state: Path) -> None:
-    """Delete a state directory and all that is in it."""
-    shutil.rmtree(state)
+    """Delete what is in a state directory, our mark last, so that an interrupted deletion can go on later."""
+    for path in state.iterdir():
+        if path.name == MADE_BY_US:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    (state / MADE_BY_US).unlink()
 
 
 def _has_files(path: Path) -> bool:
@@ -158,6 +165,8 @@ def private_copy(source: list[Path], target: Path) -> Path:
         return target
     target.parent.mkdir(exist_ok=True)
     target.parent.chmod(0o755)
+    for half in target.parent.glob(".half-*"):
+        shutil.rmtree(half)
     half = Path(tempfile.mkdtemp(prefix=".half-", dir=target.parent))
     half.chmod(0o755)
     for path in source:

@@ -137,7 +137,7 @@ def disk_full(place: Path) -> Refusal:
 
 def refusal_of(error: OSError, place: Path) -> Refusal:
     """Return the refusal for what the system said about a state directory."""
-    if error.errno == errno.ENOSPC:
+    if DISK_FULL in str(error):  # one that sums up several has no number
         return disk_full(place)
     return Refusal(f"Cannot use {place}: {error.strerror or error}.")
 

@@ -6,7 +6,6 @@ Runs without Django's settings, since those name the services that it starts.
 import argparse
 import contextlib
 import http.client
-import importlib
 import secrets
 import socket
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand
 
 from hle_site import embedded
+from hle_site.demo.accounts import DEMO_PASSWORD, DEMO_PEOPLE, DemoPerson
 from hle_site.embedded import environment, places, supervisor
 from hle_site.embedded.places import CHECKOUT, Refusal
 from hle_site.embedded.processes import wait_for
@@ -93,9 +93,10 @@ def _run(state: Path, web: socket.socket, *, seed: bool) -> None:
         demo.start_simulator()
         demo.wait_for_database()
         demo.migrate()
-        demo.start_site()
+        demo.start_web()
         if seed:
             demo.seed()
+        demo.start_workers()
         demo.wait_ready()
         demo.announce(time.monotonic() - began)
         while not demo.watch():
@@ -138,12 +139,10 @@ class Demo:
             site = environment.of_site("demo", self.services, keys)
             site["SITE_URL"] = self.address
             self._env = environment.base([*ALSO, *environment.provider_keys()]) | site
-            script = CHECKOUT / "hle_site/demo/simulator.toml"
-            scripted = ["--script", str(script)] if script.exists() else []
-            number = str(provider.fileno())
-            self._start(
-                "simulator", "-m", "grading.simulator", "--fd", number, *scripted, pass_fds=(provider.fileno(),)
-            )
+            number = provider.fileno()
+            script = str(CHECKOUT / "hle_site/demo/simulator.toml")
+            command = ("-m", "grading.simulator", "--fd", str(number), "--script", script)
+            self._start("simulator", *command, pass_fds=(number,))
 
     @property
     def address(self) -> str:
@@ -172,15 +171,18 @@ class Demo:
         self._finish(self._start("migrate", "manage.py", "migrate", "--no-input"))
         done.write_text(schema)
 
-    def start_site(self) -> None:
-        """Start worker, beat and web server together; each takes a few seconds of its own."""
+    def start_workers(self) -> None:
+        """Start worker and beat, after the seed, which does its own checks without the delays of the demo."""
         celery = ("-m", "celery", "-A", "hle_site")
         pool = ("--pool", "threads", "-c", "16", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip")
         self._start("worker", *celery, "worker", *pool, "--loglevel", "INFO")
         self._start("beat", *celery, "beat", "--schedule", str(self._state / "run/beat"), "--loglevel", "INFO")
+
+    def start_web(self) -> None:
+        """Start the web server on the socket that we hold already."""
         number = self._web.fileno()
         threads = ("-k", "gthread", "--workers", "2", "--threads", "8", "--preload", "--graceful-timeout", "5")
-        place = ("-b", f"fd://{number}", "--no-control-socket", "--access-logfile", "-")
+        place = ("-b", f"fd://{number}", "--no-control-socket")
         self._start("web", "-m", "gunicorn", "hle_site.wsgi:application", *threads, *place, pass_fds=(number,))
 
     def seed(self) -> None:
@@ -243,11 +245,14 @@ class Demo:
 
 
 def _people() -> str:
-    with contextlib.suppress(ImportError):
-        accounts = importlib.import_module("hle_site.demo.accounts")
-        rows = "".join(f"  {account.email:<36} {account.role}\n" for account in accounts.ACCOUNTS)
-        return f"People:\n{rows}\n"
-    return ""
+    rows = [f"  {person.email:<28}{_role_of(person)}" for person in DEMO_PEOPLE]
+    return "\n".join([f"People, all with the password {DEMO_PASSWORD}:", *rows, "\n"])
+
+
+def _role_of(person: DemoPerson) -> str:
+    if person.roles:
+        return ", ".join(person.roles).replace("_", " ")
+    return "researcher" if person.accepts_licence else "contributor"
 
 
 def _say(text: str) -> None:
