@@ -1,6 +1,7 @@
 """Markdown with LaTeX to safe HTML: the one renderer of the site and the only place that marks text safe.
 
-What comes out has passed an allow-list sanitiser. Mathematics stays as typed, in `data-tex` and as text; the page's script draws it.
+What comes out has passed an allow-list sanitiser. Mathematics stays as typed, in `data-tex` and as text; the page's
+script draws it.
 """
 
 import re
@@ -73,7 +74,7 @@ def _backslash_math(state: StateInline, silent: bool) -> bool:
 
 
 def _backslash_math_block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
-    r"""Read `\[...\]` and bare environments that begin a line, so that a line starting with + or - stays mathematics."""
+    r"""Read `\[...\]` and bare environments that begin a line, where a line starting with + or - is no list."""
     if state.is_code_block(start_line):
         return False
     at = state.bMarks[start_line] + state.tShift[start_line]
@@ -127,12 +128,8 @@ def _parser() -> MarkdownIt:
     # "costs $5 and $6" stays a price only with both settings
     md.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
     md.inline.ruler.before("escape", "backslash_math", _backslash_math)
-    md.block.ruler.before(
-        "fence",
-        "backslash_math_block",
-        _backslash_math_block,
-        {"alt": ["paragraph", "reference", "blockquote", "list"]},
-    )
+    interrupts = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    md.block.ruler.before("fence", "backslash_math_block", _backslash_math_block, interrupts)
     md.core.ruler.push("lower_headings", _lower_headings)
     md.add_render_rule("math_inline", _inline_math)
     md.add_render_rule("math_inline_double", _display_math)
@@ -145,7 +142,7 @@ _MARKDOWN = _parser()
 
 
 def readable(text: str) -> str:
-    """Return the text without control characters, with bidirectional overrides and tag characters named, as in ⟦U+202E⟧."""
+    """Return the text without control characters, overrides of direction and tag characters named, as in ⟦U+202E⟧."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _DROPPED.sub("\ufffd", text)
     return _VISIBLE.sub(lambda found: f"⟦U+{ord(found.group()):04X}⟧", text)

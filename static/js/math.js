@@ -1,0 +1,64 @@
+// Draws .math elements with KaTeX, loaded when a page first holds one. Without script the LaTeX stays readable as it is.
+import { each } from "./dom.js";
+
+// Both are drawn with style attributes in KaTeX's MathML, which the content security policy refuses.
+const MACROS = { "\\fcolorbox": "\\boxed{#3}", "\\pmb": "\\boldsymbol{#1}" };
+
+let library = null;
+
+function load() {
+  library ??= new Promise((resolve, reject) => {
+    const sheet = document.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = document.body.dataset.katexCss;
+    document.head.append(sheet);
+    const script = document.createElement("script");
+    script.src = document.body.dataset.katexJs;
+    script.onload = () => resolve(window.katex);
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  return library;
+}
+
+async function draw(element) {
+  const tex = element.dataset.tex ?? element.textContent;
+  const katex = await load();
+  const displayMode = element.classList.contains("math-display");
+  try {
+    katex.render(tex, element, {
+      displayMode,
+      throwOnError: false,
+      trust: false,
+      strict: false,
+      maxExpand: 300,
+      maxSize: 20,
+      macros: { ...MACROS },
+      errorColor: "currentColor",
+    });
+  } catch {
+    element.textContent = tex;
+    element.classList.add("math-bad");
+    return;
+  }
+  if (element.querySelector(".katex-error")) element.classList.add("math-bad");
+  element.classList.add("math-done");
+  if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0; // a long formula scrolls by keyboard too
+}
+
+each(".math", (element) => void draw(element).catch(() => element.classList.add("math-bad")));
+
+// Copying a formula gives its LaTeX.
+document.addEventListener("copy", (event) => {
+  const selection = document.getSelection();
+  if (!selection || selection.isCollapsed) return;
+  const part = selection.getRangeAt(0).cloneContents();
+  const formulas = part.querySelectorAll(".math-done[data-tex]");
+  if (!formulas.length) return;
+  for (const formula of formulas) {
+    const mark = formula.classList.contains("math-display") ? "$$" : "$";
+    formula.replaceWith(mark + formula.dataset.tex + mark);
+  }
+  event.clipboardData.setData("text/plain", part.textContent);
+  event.preventDefault();
+});
