@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models import Prefetch, Q
 
-from questions.enums import ReleaseStatus, Split, Status
+from questions.enums import ItemChange, ReleaseStatus, Split, Status
 
 if TYPE_CHECKING:
     from hle_site.accounts.models import User
@@ -117,3 +117,15 @@ class ReleaseQuerySet(models.QuerySet["Any"]):
         if getattr(user, "is_active", False) and user.has_role("organiser", "auditor"):
             return self.all()
         return self.filter(status__in=[*PUBLISHED, ReleaseStatus.YANKED])
+
+
+class ReleaseItemQuerySet(models.QuerySet["Any"]):
+    """What a release holds, and what it says about questions that it no longer holds."""
+
+    def present(self) -> ReleaseItemQuerySet:
+        """Return the questions of the release, without those that it lists as removed."""
+        return self.exclude(change=ItemChange.REMOVE)
+
+    def in_public(self) -> ReleaseItemQuerySet:
+        """Return the questions of the public split."""
+        return self.present().filter(split=Split.PUBLIC)

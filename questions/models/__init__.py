@@ -2,13 +2,14 @@
 
 from questions.models.call import Call, Category, Terms
 from questions.models.question import Attachment, ImportBatch, Question, Revision, StatusChange
-from questions.models.release import Erratum, Release, ReleaseItem
+from questions.models.release import Erratum, HoldBack, Release, ReleaseItem
 
 __all__ = [
     "Attachment",
     "Call",
     "Category",
     "Erratum",
+    "HoldBack",
     "ImportBatch",
     "Question",
     "Release",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from questions.enums import ErratumStatus, ItemChange, ReleaseStatus, Split
 from questions.models.call import Call
 from questions.models.question import Attachment, Question, Revision
-from questions.querysets import ReleaseQuerySet
+from questions.querysets import ReleaseItemQuerySet, ReleaseQuerySet
 
 User = settings.AUTH_USER_MODEL
 
@@ -33,12 +33,17 @@ class Release(models.Model):
     card = models.TextField(blank=True)
     rows_hash = models.CharField(max_length=64, blank=True)
     manifest = models.JSONField(default=dict, blank=True)
+    manifest_sha256 = models.CharField(max_length=64, blank=True)  # vouches for the manifest itself
+    held_out = models.JSONField(default=dict, blank=True)  # canary, prefix and manifest of the other split
+    facts = models.JSONField(default=dict, blank=True)  # titles of the calls, date, version before: for the card
     prefix = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     frozen_at = models.DateTimeField(null=True)
     frozen_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     built_at = models.DateTimeField(null=True)
+    build_failed_at = models.DateTimeField(null=True)
+    build_problem = models.TextField(blank=True)  # names files, ids and columns, never their content
     published_at = models.DateTimeField(null=True)
     published_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     yanked_at = models.DateTimeField(null=True)
@@ -62,10 +67,30 @@ class Release(models.Model):
                 condition=Q(frozen_at=None, frozen_by=None) | Q(frozen_at__isnull=False, frozen_by__isnull=False),
                 name="frozen_at_with_by",
             ),
+            models.UniqueConstraint(fields=["status"], condition=Q(status="frozen"), name="one_frozen_release"),
+            models.UniqueConstraint(
+                fields=["status", "is_demonstration"], condition=Q(status="published"), name="one_published_release"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.title} {self.version}"
+
+
+class HoldBack(models.Model):
+    """A question that an organiser keeps out of one release, with an internal reason."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="hold_backs")
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(_("reason"), max_length=300)
+    held_at = models.DateTimeField(default=timezone.now)
+    held_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["release", "question"], name="held_back_once")]
+
+    def __str__(self) -> str:
+        return f"{self.question_id} out of {self.release_id}"
 
 
 class ReleaseItem(models.Model):
@@ -77,13 +102,18 @@ class ReleaseItem(models.Model):
     public_id = models.CharField(max_length=24)
     split = models.CharField(max_length=8, choices=Split.choices)
     row = models.JSONField(default=dict)
-    row_hash = models.CharField(max_length=64)
+    row_hash = models.CharField(max_length=64, blank=True)
+    field_hashes = models.JSONField(default=dict)  # column -> hash, compared with the next release
     image = models.ForeignKey(Attachment, null=True, on_delete=models.PROTECT, related_name="+")
     rationale_image = models.ForeignKey(Attachment, null=True, on_delete=models.PROTECT, related_name="+")
     evidence = models.JSONField(default=dict)
     change = models.CharField(max_length=8, choices=ItemChange.choices, default=ItemChange.ADD)
     change_reason = models.CharField(max_length=300, blank=True)
+    changed_fields = models.JSONField(default=list)
     is_tombstone = models.BooleanField(default=False)
+    is_label_new = models.BooleanField(default=False)  # a discarded freeze takes its new labels back
+
+    objects = ReleaseItemQuerySet.as_manager()
 
     class Meta:
         ordering = ["release", "public_id"]
