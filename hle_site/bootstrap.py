@@ -165,7 +165,7 @@ def write_stamp(paths: Paths, names: Sequence[str]) -> None:
 
 
 def build(paths: Paths, wanted: Sequence[str]) -> None:
-    """Make or update `.venv`, one process at a time; sets that it already had are kept."""
+    """Make or update `.venv`, one process at a time; locked sets that it already had are kept, extras are not."""
     with _alone(paths):
         if fits(paths, wanted):
             return

@@ -149,6 +149,15 @@ def stop_on_signals() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
+@contextlib.contextmanager
+def ignoring_signals_afterwards() -> Iterator[None]:
+    """Run the body, then let nothing interrupt the stopping."""
+    try:
+        yield
+    finally:
+        ignore_signals()
+
+
 def ignore_signals() -> None:
     """Let nothing interrupt the stopping."""
     for number in STOP_SIGNALS:

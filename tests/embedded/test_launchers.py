@@ -9,9 +9,12 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from hle_site import embedded
 from hle_site.embedded import environment, processes
 from hle_site.embedded.places import CHECKOUT
+from hle_site.management.commands import test
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +92,34 @@ def test_demo_stops_on_sigterm_and_ends_all(state, launch, users_of):
     assert (demo.returncode, error) == (0, "")
     assert [name for name, pid in pids.items() if processes.identity(pid)] == []
     assert users_of(state) == []
+
+
+def test_runs_at_the_same_time_get_services_of_their_own():
+    with test.free_services() as first, test.free_services() as second:
+        assert first.state != second.state
+        assert first.query("SELECT 1") == second.query("SELECT 1") == "1"
+
+
+def test_template_is_made_once_for_a_state_of_the_migrations(state):
+    with embedded.services(state, durable=False) as services:
+        name = f"template_{environment.migrations_hash()}"
+        services.ensure_database(name)
+        before = services.query("SELECT count(*) FROM pg_database")
+
+        assert test.template(services, {}) == name
+        assert services.query("SELECT count(*) FROM pg_database") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "long", "expected"),
+    [
+        ([], False, ["-p", "pytest_django.plugin", "-m", test.SLICE]),
+        (["-k", "x"], True, ["-p", "pytest_django.plugin", "-m", test.LONG_SLICE, "-k", "x"]),
+        (["-n", "2"], False, ["-p", "pytest_django.plugin", "-p", "xdist.plugin", "-m", test.SLICE, "-n", "2"]),
+    ],
+)
+def test_pytest_gets_the_plugins_and_the_slice(arguments, long, expected):
+    assert test.pytest_command(arguments, long=long)[3:] == expected
 
 
 def test_bench_lists_or_refuses():

@@ -19,7 +19,7 @@ from hle_site.embedded.places import CHECKOUT, InUse, Refusal
 from hle_site.embedded.processes import die_with_parent
 
 CLUSTERS = 4
-ALSO = ("REQUIRE_BROWSER", "HLE_SAMPLE_DATA", "CHROMIUM", "CI", "TERM", "COLUMNS", "HYPOTHESIS_PROFILE")
+ALSO = ("REQUIRE_BROWSER", "HLE_SAMPLE_DATA", "CI", "TERM", "COLUMNS")
 SLICE = "not long and not benchmark"
 LONG_SLICE = "not benchmark"
 
@@ -50,7 +50,7 @@ def run_on_services(command: Sequence[str]) -> int:
     """Run a command with a migrated template database and return its exit status."""
     supervisor.stop_on_signals()
     try:
-        with free_services() as services:
+        with free_services() as services, supervisor.ignoring_signals_afterwards():
             env = environment.base(ALSO) | environment.of_site("test", services, environment.test_secrets())
             env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HLE_TEST_TEMPLATE": template(services, env)}
             return run_in_foreground(command, env)
@@ -71,11 +71,8 @@ def free_services() -> Iterator[embedded.Services]:
             break
     else:
         raise Refusal(f"{CLUSTERS} test runs of this checkout are under way: wait for one to end.")
-    try:
+    with services:
         yield services
-    finally:
-        supervisor.ignore_signals()
-        services.stop()
 
 
 def template(services: embedded.Services, env: dict[str, str]) -> str:
