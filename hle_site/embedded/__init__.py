@@ -144,6 +144,12 @@ def remove(state: Path) -> None:
         places.delete(state)
 
 
+def check_free(state: Path) -> None:
+    """Refuse a state directory that another process holds, before anything else is tried."""
+    if (state / "lock").exists():
+        _hold(state).close()
+
+
 def _hold(state: Path) -> IO[str]:
     """Lock a state directory for the life of this process."""
     lock = (state / "lock").open("a+")

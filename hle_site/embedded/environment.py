@@ -21,7 +21,7 @@ SECRETS = ("SECRET_KEY", "RELEASE_KEY", "PSEUDONYM_KEY")
 def base(also: Iterable[str] = ()) -> dict[str, str]:
     """Return the few variables that every process gets, with those of ours that are named besides."""
     kept = {name: os.environ[name] for name in (*KEPT, *also) if name in os.environ}
-    path = os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"])
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {"LANG": "C.UTF-8", **kept, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 

@@ -36,7 +36,8 @@ def test_busy_port_gets_a_sentence(fresh):
 
 def test_second_demo_on_the_same_data_gets_a_sentence(state):
     with embedded.services(state, durable=False):
-        done = run("demo", "--port", "0", "--data-dir", str(state))
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            done = run("demo", "--port", str(other.getsockname()[1]), "--data-dir", str(state))
         reset = run("demo", "--port", "0", "--data-dir", str(state), "--reset")
 
     sentence = f"{state} is in use by process {os.getpid()}. Stop that one first or name another directory.\n"

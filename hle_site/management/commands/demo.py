@@ -55,6 +55,7 @@ class Command(BaseCommand):
         supervisor.stop_on_signals()
         state = options["data_dir"] or places.default_state() / "demo"
         try:
+            embedded.check_free(state)
             with contextlib.closing(listen(options["port"])) as web:
                 if options["reset"]:
                     embedded.remove(state)
