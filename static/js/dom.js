@@ -17,9 +17,9 @@ export function each(selector, start) {
   document.addEventListener("site:load", (event) => visit(event.target));
 }
 
-/** Return the translated sentence `data-<name>` of components/site_words.html. */
+/** Return the translated sentence `data-word-<name>` of components/site_words.html. */
 export function word(name) {
-  return document.getElementById("words")?.getAttribute(`data-${name}`) ?? "";
+  return document.getElementById("words")?.getAttribute(`data-word-${name}`) ?? "";
 }
 
 /** Tell screen readers without moving the focus. */
@@ -92,4 +92,11 @@ export function csrfHeaders(form) {
 /** True when an answer is the log-in page, or says that the session is gone. */
 export function loggedOut(response) {
   return response.status === 401 || (response.redirected && /\/login\//.test(response.url));
+}
+
+/** A box whose content is larger than itself scrolls by keyboard too; one that is not is no stop on the way. */
+export function reach(box) {
+  if (box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
+  else if (box.dataset.reach) box.removeAttribute("tabindex");
+  box.dataset.reach = "yes";
 }

@@ -1,8 +1,8 @@
 // Draws .math elements with KaTeX, loaded when a page first holds one. Without script the LaTeX stays readable as it is.
-import { each } from "./dom.js";
+import { each, reach } from "./dom.js";
 
 // Both are drawn with style attributes in KaTeX's MathML, which the content security policy refuses.
-const MACROS = { "\\fcolorbox": "\\boxed{#3}", "\\pmb": "\\boldsymbol{#1}" };
+const MACROS = { "\\fcolorbox": "\\@secondoftwo{#1#2}{\\boxed{#3}}", "\\pmb": "\\boldsymbol{#1}" };
 
 let library = null;
 
@@ -24,7 +24,7 @@ function load() {
 async function draw(element) {
   const tex = element.dataset.tex ?? element.textContent;
   const katex = await load();
-  const displayMode = element.classList.contains("math-display");
+  const displayMode = element.classList.contains("math-display") && !element.closest(".row-title");
   try {
     katex.render(tex, element, {
       displayMode,
@@ -43,7 +43,8 @@ async function draw(element) {
   }
   if (element.querySelector(".katex-error")) element.classList.add("math-bad");
   element.classList.add("math-done");
-  if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0; // a long formula scrolls by keyboard too
+  reach(element);
+  void document.fonts?.ready.then(() => reach(element));
 }
 
 each(".math", (element) => void draw(element).catch(() => element.classList.add("math-bad")));
