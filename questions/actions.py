@@ -48,14 +48,14 @@ def store_picture(*, data: bytes, by: Any) -> Attachment:
         media_type=picture.media_type,
         width=picture.width,
         height=picture.height,
-        size_bytes=len(picture.data),
+        size_bytes=len(picture.bytes),
         uploaded_by=by,
     )
     twin = Attachment.objects.filter(sha256=picture.sha256).first()
     if twin:
         attachment.file.name = twin.file.name
     else:
-        attachment.file.save("picture", ContentFile(picture.data), save=False)
+        attachment.file.save("picture", ContentFile(picture.bytes), save=False)
     attachment.save()
     return attachment
 
