@@ -11,7 +11,7 @@ from hle_site.accounts.enums import Role
 from questions.enums import Action, Status
 from questions.models import Question
 from questions.querysets import denied, released
-from review.enums import ACTIVE_ASSIGNMENTS, AssignmentStatus
+from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
 from review.models import Assignment, Round
 
 UNDER_REVIEW = (Status.IN_REVIEW, Status.CHANGES_REQUESTED, Status.AWAITING_DECISION)
@@ -86,9 +86,23 @@ def has_own_answer(user: Any, question: Question) -> bool:
 
 
 @rules.predicate
+def owes_an_answer(user: Any, question: Question) -> bool:
+    """Holds a place that asks for an own answer first; until it is in, no other role shows more."""
+    return Assignment.objects.filter(
+        reviewer=user,
+        round__question=question,
+        round__is_blind_solve=True,
+        round__settled_at=None,
+        status__in=OPEN_ASSIGNMENTS,
+        solve=None,
+    ).exists()
+
+
+@rules.predicate
 def is_senior_here(user: Any, question: Question) -> bool:
-    """A senior reviewer with an active assignment in this question."""
-    return user.has_role(Role.SENIOR_REVIEWER) and _newest_assignment(user, question) is not None
+    """A senior reviewer who holds a place in the last round or an adjudication of this question."""
+    assignment = _newest_assignment(user, question)
+    return user.has_role(Role.SENIOR_REVIEWER) and assignment is not None and assignment.round.kind != RoundKind.FIRST
 
 
 @rules.predicate
@@ -100,6 +114,12 @@ def took_part(user: Any, question: Question) -> bool:
         .exists()
         or Round.objects.filter(Q(recommendation__by=user), question=question).exists()
     )
+
+
+@rules.predicate
+def took_decision(user: Any, question: Question) -> bool:
+    """Closed the question by a decision, as a duplicate, or without review."""
+    return question.changes.filter(by=user, after__in=[Status.REJECTED, Status.DUPLICATE, Status.APPROVED]).exists()
 
 
 @rules.predicate
@@ -117,11 +137,11 @@ def accepted_licence(user: Any) -> bool:
 @rules.predicate
 def may_hold_round(user: Any, round_: Round) -> bool:
     """May take a place in this round: right role, round open, no conflict, not taken before."""
-    role = Role.REVIEWER if round_.kind == "first" else Role.SENIOR_REVIEWER
+    role = Role.REVIEWER if round_.kind == RoundKind.FIRST else Role.SENIOR_REVIEWER
     roles = (role, Role.SENIOR_REVIEWER)
     if not user.has_role(*roles) or round_.settled_at or _is_conflicted(user, round_.question):
         return False
-    return not Assignment.objects.filter(round=round_, reviewer=user).exists()
+    return not Assignment.objects.filter(round=round_, reviewer=user).exclude(status=AssignmentStatus.EXPIRED).exists()
 
 
 @rules.predicate
@@ -139,8 +159,8 @@ reads_released = is_released & accepted_licence
 # what reviewers learn of key and models ends with the review; organisers and auditors read on
 reads_key = (
     is_owner
-    | (is_organiser_here & ~in_status(Status.DRAFT, Status.CHECKING))
-    | is_auditor_here
+    | (is_organiser_here & ~owes_an_answer & ~in_status(Status.DRAFT, Status.CHECKING))
+    | (is_auditor_here & ~owes_an_answer)
     | (is_reviewer_here & in_status(*UNDER_REVIEW))
 )
 
@@ -149,7 +169,7 @@ PERMISSIONS: dict[str, Any] = {
     "questions.create_question": is_active,
     "questions.view_question": may_read,
     "questions.view_key": reads_key | reads_released,
-    "questions.view_history": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here,
+    "questions.view_history": is_owner | ((is_organiser_here | is_auditor_here) & ~owes_an_answer) | is_reviewer_here,
     "questions.edit_question": is_owner & in_status(Status.DRAFT, Status.ELIGIBLE),
     "questions.start_check_question": is_owner,
     "questions.cancel_check_question": is_owner,
@@ -184,15 +204,20 @@ PERMISSIONS: dict[str, Any] = {
     "review.view_pool": has_role(Role.REVIEWER, Role.SENIOR_REVIEWER),
     "review.take_round": may_hold_round,
     "review.work_on_assignment": is_own_assignment,
-    "review.view_reviews": is_organiser_here | is_auditor_here | is_reviewer_here,
+    "review.assign": is_organiser_here & ~owes_an_answer,
+    "review.view_rounds": (is_organiser_here | is_auditor_here) & ~owes_an_answer,
+    "review.view_reviews": (is_organiser_here & ~owes_an_answer)
+    | (is_auditor_here & ~owes_an_answer)
+    | is_reviewer_here,
+    "review.confirm_match": is_editor_here & ~owes_an_answer,
     "review.view_feedback": is_owner,
     "review.adjudicate": is_senior_here & is_impartial,
     "review.decide": is_organiser_here & ~took_part,
     "review.view_desk": is_organiser | has_role(Role.AUDITOR),
-    "review.comment_to_contributor": is_owner | is_organiser_here,
+    "review.comment_to_contributor": is_owner | is_organiser_here | is_reviewer_here,
     "review.comment_to_reviewers": is_organiser_here | is_reviewer_here,
     "review.file_appeal": is_owner & in_status(Status.REJECTED, Status.DUPLICATE),
-    "review.decide_appeal": is_organiser_here & ~took_part,
+    "review.decide_appeal": is_organiser_here & ~took_part & ~took_decision,
     # the site
     "accounts.propose_role": has_role(Role.ORGANISER, Role.ADMINISTRATOR),
     "accounts.confirm_role": has_role(Role.ADMINISTRATOR),

@@ -37,6 +37,8 @@ class AssignmentStatus(models.TextChoices):
 
 
 ACTIVE_ASSIGNMENTS = (AssignmentStatus.ACCEPTED, AssignmentStatus.IN_PROGRESS, AssignmentStatus.SUBMITTED)
+# still asks something of its reviewer
+OPEN_ASSIGNMENTS = (AssignmentStatus.ACCEPTED, AssignmentStatus.IN_PROGRESS)
 
 
 class Blinding(models.TextChoices):

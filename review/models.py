@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from questions.enums import ReasonCode
-from questions.models import Question, Revision
+from questions.models import Question, Revision, StatusChange
 from review.enums import (
     AppealStatus,
     AssignmentStatus,
@@ -20,7 +20,7 @@ from review.enums import (
     RoundKind,
     RoundOutcome,
 )
-from review.querysets import AssignmentQuerySet
+from review.querysets import AssignmentQuerySet, CommentQuerySet, ReviewQuerySet, RoundQuerySet
 
 User = settings.AUTH_USER_MODEL
 
@@ -31,6 +31,7 @@ class Round(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="rounds")
     revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="rounds")
+    change = models.OneToOneField(StatusChange, null=True, on_delete=models.PROTECT, related_name="round")
     number = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=12, choices=RoundKind.choices)
     rubric_version = models.CharField(max_length=40)
@@ -41,7 +42,9 @@ class Round(models.Model):
     opened_at = models.DateTimeField(default=timezone.now)
     settled_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=RoundOutcome.choices, blank=True)
-    outcome_reason = models.CharField(max_length=300, blank=True)
+    outcome_reason = models.TextField(blank=True)
+
+    objects = RoundQuerySet.as_manager()
 
     class Meta:
         ordering = ["question", "number"]
@@ -93,6 +96,7 @@ class BlindSolve(models.Model):
     confidence = models.PositiveSmallIntegerField(null=True, blank=True)
     matches_key = models.BooleanField(null=True)
     match_rule = models.CharField(max_length=60, blank=True)
+    confirmed_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -112,17 +116,19 @@ class Review(models.Model):
     assignment = models.OneToOneField(Assignment, on_delete=models.CASCADE, related_name="review")
     score = models.SmallIntegerField(null=True, blank=True)
     depth = models.CharField(max_length=20, choices=Depth.choices, blank=True)
-    is_precise = models.BooleanField(_("The question is precise"), default=False)
-    is_single_answer = models.BooleanField(_("There is a single answer that experts accept"), default=False)
-    is_not_searchable = models.BooleanField(_("A quick web search does not find it"), default=False)
-    is_not_artificial = models.BooleanField(_("It is hard for its content, not for heavy computing"), default=False)
-    is_safe = models.BooleanField(_("It holds nothing hazardous"), default=False)
+    is_precise = models.BooleanField(_("The question is precise"), null=True)
+    is_single_answer = models.BooleanField(_("There is a single answer that experts accept"), null=True)
+    is_not_searchable = models.BooleanField(_("A quick web search does not find it"), null=True)
+    is_not_artificial = models.BooleanField(_("It is hard for its content, not for heavy computing"), null=True)
+    is_safe = models.BooleanField(_("It holds nothing hazardous"), null=True)
     feedback = models.TextField(_("feedback to the contributor"), blank=True)
     private_note = models.TextField(_("private note to the organisers"), blank=True)
     seconds = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
     saved_at = models.DateTimeField(default=timezone.now)
     submitted_at = models.DateTimeField(null=True)
+
+    objects = ReviewQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -147,6 +153,8 @@ class Comment(models.Model):
     text = models.TextField()
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField(default=timezone.now)
+
+    objects = CommentQuerySet.as_manager()
 
     class Meta:
         ordering = ["at"]

@@ -1,15 +1,83 @@
-"""Which assignments a reader may see."""
+"""Who may read which round, assignment, review and comment. Own words stay readable; a conflict and blinding beat every role."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
-from review.enums import ACTIVE_ASSIGNMENTS
+from questions.enums import Status
+from questions.querysets import denied, for_auditors, for_organisers, own
+from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, Audience
 
 if TYPE_CHECKING:
     from hle_site.accounts.models import User
+
+# what a contributor is told opens the feedback of the rounds before
+TOLD = (Status.CHANGES_REQUESTED, Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.RETRACTED)
+
+
+def _questions() -> Any:
+    return apps.get_model("questions", "Question").objects
+
+
+def _assignments() -> Any:
+    return apps.get_model("review", "Assignment").objects
+
+
+def _rounds() -> Any:
+    return apps.get_model("review", "Round").objects
+
+
+def _open_to_staff(user: User) -> Any:
+    rule = for_organisers(user) | for_auditors(user)
+    return _questions().filter(rule).exclude(pk__in=_questions().filter(denied(user)).values("pk"))
+
+
+def _open_to_reviewer(user: User) -> Any:
+    from review.readiness import assigned  # loads after the models
+
+    return _questions().filter(assigned(user)).exclude(pk__in=_questions().filter(denied(user)).values("pk"))
+
+
+class RoundQuerySet(models.QuerySet["Any"]):
+    """Rounds of review."""
+
+    def open(self) -> RoundQuerySet:
+        """Return the rounds that are not settled."""
+        return self.filter(settled_at=None)
+
+    def visible_to(self, user: User) -> RoundQuerySet:
+        """Return the rounds whose reviews by others the user may read.
+
+        Organisers and auditors: all of the questions open to them. Reviewers: their own round once their review is in, and
+        the earlier ones. Last, for everybody: nothing of a question on which an own blind answer is due, and nothing of a
+        running round in which an own review is due.
+        """
+        mine = _assignments().filter(reviewer=user)
+        here = mine.filter(round__question=OuterRef("question"), status__in=ACTIVE_ASSIGNMENTS)
+        as_reviewer = (
+            Q(question__in=_open_to_reviewer(user).values("pk"))
+            & Exists(here.filter(round__number__gte=OuterRef("number")))
+            & (Q(settled_at__isnull=False) | Exists(mine.filter(round=OuterRef("pk"), status="submitted")))
+        )
+        answer_due = Exists(
+            here.filter(round__is_blind_solve=True, round__settled_at=None, solve=None, status__in=OPEN_ASSIGNMENTS)
+        )
+        review_due = Q(settled_at=None) & Exists(mine.filter(round=OuterRef("pk"), status__in=OPEN_ASSIGNMENTS))
+        return (
+            self.filter(as_reviewer | Q(question__in=_open_to_staff(user).values("pk")))
+            .exclude(answer_due)
+            .exclude(review_due)
+        )
+
+    def released_to_contributor(self) -> RoundQuerySet:
+        """Return the rounds whose reviews the contributor reads: closed, and changes were requested or a decision fell since they opened."""
+        changes = apps.get_model("questions", "StatusChange").objects
+        told = changes.filter(question=OuterRef("question"), after__in=TOLD, at__gte=OuterRef("opened_at"))
+        return self.filter(Exists(told), settled_at__isnull=False)
 
 
 class AssignmentQuerySet(models.QuerySet["Any"]):
@@ -17,12 +85,54 @@ class AssignmentQuerySet(models.QuerySet["Any"]):
 
     def visible_to(self, user: User) -> AssignmentQuerySet:
         """Return the user's own assignments; an organiser or auditor reads all of the questions that are open to them."""
-        own = self.filter(reviewer=user)
+        mine = Q(reviewer=user)
         if not user.has_role("organiser", "auditor"):
-            return own
-        questions = self.model._meta.get_field("round").related_model._meta.get_field("question").related_model
-        return self.filter(models.Q(reviewer=user) | models.Q(round__question__in=questions.objects.visible_to(user)))
+            return self.filter(mine)
+        return self.filter(mine | Q(round__question__in=_open_to_staff(user).values("pk")))
 
     def active(self) -> AssignmentQuerySet:
         """Return the assignments that open a question to their reviewer."""
         return self.filter(status__in=ACTIVE_ASSIGNMENTS)
+
+    def due(self) -> AssignmentQuerySet:
+        """Return the assignments that still ask something of their reviewer."""
+        return self.filter(status__in=OPEN_ASSIGNMENTS, round__settled_at=None)
+
+
+class ReviewQuerySet(models.QuerySet["Any"]):
+    """Reviews."""
+
+    def visible_to(self, user: User) -> ReviewQuerySet:
+        """Return the own reviews, and the submitted ones of the rounds that are open to the user; never through a conflict."""
+        mine = Q(assignment__reviewer=user) & ~Q(
+            assignment__round__question__in=_questions().filter(denied(user)).values("pk")
+        )
+        others = Q(
+            submitted_at__isnull=False,
+            assignment__status=AssignmentStatus.SUBMITTED,
+            assignment__round__in=_rounds().visible_to(user).values("pk"),
+        )
+        return self.filter(mine | others)
+
+    def counted(self) -> ReviewQuerySet:
+        """Return the reviews that count: submitted, and their assignment stands."""
+        return self.filter(submitted_at__isnull=False, assignment__status=AssignmentStatus.SUBMITTED)
+
+
+class CommentQuerySet(models.QuerySet["Any"]):
+    """Messages in a question's discussion."""
+
+    def visible_to(self, user: User) -> CommentQuerySet:
+        """Return what the user may read: the contributor what is addressed to them, others what their rounds open; own words always."""
+        to_owner = Q(
+            audience=Audience.CONTRIBUTOR,
+            question__in=_questions().filter(own(user)).values("pk"),
+            round__in=_rounds().released_to_contributor().values("pk"),
+        )
+        by_round = Q(round__in=_rounds().visible_to(user).values("pk"))
+        mine = Q(by=user) & ~Q(question__in=_questions().filter(denied(user)).values("pk"))
+        return self.filter(to_owner | by_round | mine)
+
+    def for_list(self) -> CommentQuerySet:
+        """Load what a discussion shows in one query."""
+        return self.select_related("by", "question").order_by("at", "pk")

@@ -7,8 +7,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from hle_site.accounts import conflicts
-from questions import querysets
-from questions.enums import Status
+from questions import guards, querysets
+from questions.enums import Action, Status
 from questions.querysets import NOTHING
 from review.enums import ACTIVE_ASSIGNMENTS
 
@@ -45,5 +45,9 @@ def conflicted(user: Any) -> Q:
 
 def register() -> None:
     """Fill the registries."""
+    from review import solves  # models load after this module
+
     querysets.register_readers(assigned)
     querysets.register_denials(conflicted)
+    guards.register(Action.APPROVE)(solves.missing)
+    guards.register_evidence(solves.evidence)

@@ -1,0 +1,317 @@
+"""Pages of organisers and auditors: the desk, one question with all its rounds, and the steps that only they may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from hle_site.accounts.enums import Role
+from questions import actions as question_actions
+from questions import guards
+from questions.enums import Action, Status
+from questions.models import Question
+from questions.workflow import InvalidTransition, Refused, available_actions
+from review import actions, assignment, dashboards, presenters
+from review.enums import AppealStatus
+from review.forms import (
+    AppealAnswerForm,
+    DecisionForm,
+    DeskRejectForm,
+    DuplicateForm,
+    InviteForm,
+    MatchForm,
+    MessageForm,
+    ReasonForm,
+    RetractionForm,
+)
+from review.models import Appeal, BlindSolve, Retraction, Round
+from review.views import add_errors, confirm, tell
+
+
+@require_GET
+def desk(request: HttpRequest) -> HttpResponse:
+    """What waits for organisers."""
+    if not request.user.has_perm("review.view_desk"):
+        raise PermissionDenied
+    return render(request, "review/desk.html", {"lists": dashboards.desk(request.user)})
+
+
+def _readable(request: HttpRequest, pk: Any) -> Question:
+    """Return a question that the reader may see; the pages here are for organisers, auditors and senior reviewers of it."""
+    found = get_object_or_404(Question.objects.visible_to(request.user).select_related("call"), pk=pk)
+    if not request.user.has_perm("review.view_rounds", found):
+        raise PermissionDenied
+    return found
+
+
+@require_GET
+def question(request: HttpRequest, pk: Any) -> HttpResponse:
+    """One question with all its rounds, the evidence and the decision."""
+    return _question(request, _readable(request, pk))
+
+
+def _question(request: HttpRequest, found: Question, *, status: int = 200, **forms: Any) -> HttpResponse:
+    user = request.user
+    revision = found.revisions.select_related("image", "question").order_by("-number")[0]
+    round_ = found.rounds.open().first()
+    appeal = Appeal.objects.filter(question=found).first()
+    retraction = Retraction.objects.filter(question=found, confirmed_at=None).first()
+    may_decide = user.has_perm("review.decide", found)
+    is_due = found.status == Status.AWAITING_DECISION
+    context = {
+        "handle": found.handle,
+        "question_id": found.pk,
+        "status": found.status,
+        "status_changed_at": found.status_changed_at,
+        "due_at": found.due_at,
+        "text": presenters.question_text(revision, with_key=user.has_perm("questions.view_key", found)),
+        "reveal": presenters.reveal(revision) if user.has_perm("questions.view_key", found) else None,
+        "rounds": presenters.rounds_for(user, found),
+        "evidence": presenters.evidence(found, guards.refusals(Action.APPROVE, found, user)),
+        "decisions": _decisions(found),
+        "is_due": is_due,
+        "decision_form": forms.get("decision_form") or (DecisionForm() if is_due and may_decide else None),
+        "is_barred": is_due and not may_decide and user.has_role(Role.ORGANISER),
+        "steps": _steps(found, user),
+        "invite_form": forms.get("invite_form") or _invite_form(round_, user, found),
+        "open_round_id": round_.pk if round_ else None,
+        "appeal": appeal
+        and {"text": appeal.text, "status": appeal.status, "answer": appeal.answer, "at": appeal.filed_at},
+        "appeal_form": forms.get("appeal_form")
+        or (
+            AppealAnswerForm()
+            if appeal and appeal.status == AppealStatus.OPEN and user.has_perm("review.decide_appeal", found)
+            else None
+        ),
+        "retraction": retraction
+        and {
+            "reason": retraction.reason,
+            "public_reason": retraction.public_reason,
+            "by": str(retraction.proposed_by),
+            "is_own": retraction.proposed_by_id == user.pk,
+        },
+        "message_form": MessageForm() if user.has_perm("review.comment_to_reviewers", found) else None,
+    }
+    return render(request, "review/question.html", context, status=status)
+
+
+def _decisions(found: Question) -> list[dict[str, Any]]:
+    rows = found.decisions.select_related("by", "recommended_by", "revision")
+    return [
+        {
+            "outcome": row.outcome,
+            "label": row.get_outcome_display(),
+            "reason": row.reason,
+            "code": row.get_reason_code_display() if row.reason_code else "",
+            "by": str(row.by),
+            "recommended_by": str(row.recommended_by or ""),
+            "revision": row.revision.number,
+            "at": row.at,
+        }
+        for row in rows
+    ]
+
+
+def _invite_form(round_: Round | None, user: Any, found: Question) -> InviteForm | None:
+    if round_ is None or not user.has_perm("review.assign", found):
+        return None
+    people = assignment.candidates(round_)
+    return InviteForm(people=people) if people else None
+
+
+@require_POST
+def decide(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Take the decision."""
+    found = _readable(request, pk)
+    if not request.user.has_perm("review.decide", found):
+        raise PermissionDenied
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        return _question(request, found, status=400, decision_form=form)
+    try:
+        decision = actions.decide(question=found, by=request.user, **form.cleaned_data)
+    except (Refused, InvalidTransition) as error:
+        status = add_errors(form, error)
+        return _question(request, Question.objects.get(pk=found.pk), status=status, decision_form=form)
+    messages.success(request, _("Decided: %(outcome)s.") % {"outcome": decision.get_outcome_display()})
+    return redirect("review:desk")
+
+
+@require_POST
+def answer_appeal(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Answer an appeal."""
+    found = _readable(request, pk)
+    appeal = get_object_or_404(Appeal, question=found)
+    if not request.user.has_perm("review.decide_appeal", found):
+        raise PermissionDenied
+    form = AppealAnswerForm(request.POST)
+    if not form.is_valid():
+        return _question(request, found, status=400, appeal_form=form)
+    try:
+        actions.decide_appeal(appeal=appeal, by=request.user, **form.cleaned_data)
+    except (Refused, InvalidTransition) as error:
+        return _question(request, found, status=add_errors(form, error), appeal_form=form)
+    messages.success(request, _("The appeal is answered."))
+    return redirect("review:question", pk=found.pk)
+
+
+@require_POST
+def invite(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Invite a reviewer to an open round."""
+    round_ = get_object_or_404(Round.objects.select_related("question", "revision"), pk=pk)
+    found = _readable(request, round_.question_id)
+    form = InviteForm(request.POST, people=assignment.candidates(round_))
+    if not form.is_valid():
+        return _question(request, found, status=400, invite_form=form)
+    try:
+        assignment.invite(round_=round_, reviewer=form.cleaned_data["reviewer"], by=request.user)
+    except Refused as error:
+        return _question(request, found, status=add_errors(form, error), invite_form=form)
+    messages.success(request, _("Invited. The reviewer gets a mail."))
+    return redirect("review:question", pk=found.pk)
+
+
+class EditorStep(NamedTuple):
+    """One step of an editor: its form, what it does, and its words."""
+
+    form: Callable[..., Any]
+    act: Callable[..., Any]
+    title: Any
+    body: Any
+    done: Any
+    danger: bool = True
+
+
+EDITOR_STEPS: dict[str, EditorStep] = {
+    Action.DESK_REJECT: EditorStep(
+        DeskRejectForm,
+        question_actions.desk_reject,
+        gettext_lazy("Decline without review"),
+        gettext_lazy("The contributor reads the reason and may appeal once."),
+        gettext_lazy("The question is declined."),
+    ),
+    Action.MARK_DUPLICATE: EditorStep(
+        DuplicateForm,
+        question_actions.mark_duplicate,
+        gettext_lazy("Mark as duplicate"),
+        gettext_lazy("The contributor learns which question it repeats only if they may read that one."),
+        gettext_lazy("The question is closed as a duplicate."),
+    ),
+    Action.OVERRIDE_CHECK: EditorStep(
+        ReasonForm,
+        question_actions.override_check,
+        gettext_lazy("Let it pass although models solved it"),
+        gettext_lazy("The reason is logged and stays with the question."),
+        gettext_lazy("The question may be submitted for review."),
+        danger=False,
+    ),
+    Action.REOPEN: EditorStep(
+        ReasonForm,
+        actions.reopen,
+        gettext_lazy("Reopen the question"),
+        gettext_lazy("It goes back into review, and a senior reviewer looks at it again."),
+        gettext_lazy("The question is in review again."),
+        danger=False,
+    ),
+    Action.REQUEST_CHANGES: EditorStep(
+        ReasonForm,
+        actions.request_changes,
+        gettext_lazy("Request changes now"),
+        gettext_lazy("The running round ends, and the contributor reads your reason with the reviews that are in."),
+        gettext_lazy("The contributor is asked for changes."),
+    ),
+    Action.RETRACT: EditorStep(
+        RetractionForm,
+        actions.propose_retraction,
+        gettext_lazy("Propose a retraction"),
+        gettext_lazy(
+            "A second organiser confirms it. Old releases keep the question, the next one leaves a note in its place."
+        ),
+        gettext_lazy("Proposed. A second organiser confirms it."),
+    ),
+}
+
+
+def _steps(found: Question, user: Any) -> list[dict[str, str]]:
+    possible = available_actions(found, user)
+    hidden = {Action.REQUEST_CHANGES} if found.status == Status.AWAITING_DECISION else set()
+    return [
+        {"url": reverse("review:act", args=[found.pk, action]), "label": step.title}
+        for action, step in EDITOR_STEPS.items()
+        if action in possible and action not in hidden
+    ]
+
+
+@require_http_methods(["GET", "POST"])
+def act(request: HttpRequest, pk: Any, action: str) -> HttpResponse:
+    """One editor's step on a page of its own, with reason and code."""
+    found = get_object_or_404(Question.objects.visible_to(request.user).select_related("call"), pk=pk)
+    step = EDITOR_STEPS.get(action)
+    if step is None:
+        raise Http404
+    if not request.user.has_perm(f"questions.{action}_question", found):
+        raise PermissionDenied
+    more = {"user": request.user, "question": found} if step.form is DuplicateForm else {}
+    return confirm(
+        request,
+        form=step.form(request.POST or None, **more),
+        act=lambda **data: step.act(question=found, by=request.user, **data),
+        done=step.done,
+        words={"title": step.title, "body": step.body, "confirm_label": step.title, "danger": step.danger},
+        back=_back(request, found),
+    )
+
+
+def _back(request: HttpRequest, found: Question) -> str:
+    if request.user.has_perm("review.view_rounds", found):
+        return reverse("review:question", args=[found.pk])
+    return reverse("review:dashboard")
+
+
+@require_POST
+def confirm_retraction(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Confirm a retraction that somebody else proposed."""
+    found = _readable(request, pk)
+    retraction = get_object_or_404(Retraction, question=found, confirmed_at=None)
+    if not request.user.has_perm("questions.retract_question", found):
+        raise PermissionDenied
+    try:
+        actions.confirm_retraction(retraction=retraction, by=request.user)
+    except (Refused, InvalidTransition) as error:
+        tell(request, error)
+    else:
+        messages.success(request, _("The question is retracted."))
+    return redirect("review:question", pk=found.pk)
+
+
+@require_http_methods(["GET", "POST"])
+def match(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say by hand whether a recorded answer reaches the key."""
+    solve = get_object_or_404(BlindSolve.objects.select_related("assignment__round__question"), pk=pk)
+    found = solve.assignment.round.question
+    if not Question.objects.visible_to(request.user).filter(pk=found.pk).exists():
+        raise Http404
+    if not request.user.has_perm("review.confirm_match", found) or solve.assignment.reviewer_id == request.user.pk:
+        raise PermissionDenied
+    return confirm(
+        request,
+        form=MatchForm(request.POST or None),
+        act=lambda **data: actions.confirm_match(solve=solve, by=request.user, **data),
+        done=_("Noted."),
+        words={
+            "title": _("Compare an answer with the key"),
+            "body": _("Recorded answer: %(answer)s. Key: %(key)s.")
+            % {"answer": solve.answer, "key": solve.revision.answer},
+            "confirm_label": _("Save"),
+        },
+        back=_back(request, found),
+    )
