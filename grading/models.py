@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from grading.enums import CheckStatus, DecidedBy, Dialect, LedgerState, OutcomeKind, PredictionState, Verdict
-from grading.querysets import CheckQuerySet, PredictionQuerySet
+from grading.querysets import CheckQuerySet, PredictionQuerySet, WorkerQuerySet
 from questions.models import Call, Question, Revision
 
 User = settings.AUTH_USER_MODEL
@@ -141,6 +141,8 @@ class Worker(models.Model):
     beat_at = models.DateTimeField(default=timezone.now)
     stopped_at = models.DateTimeField(null=True)
 
+    objects = WorkerQuerySet.as_manager()
+
     def __str__(self) -> str:
         return self.name
 
@@ -162,7 +164,8 @@ class DifficultyCheck(models.Model):
     is_simulated = models.BooleanField(default=False)
     is_exempt = models.BooleanField(default=False)  # imports use no allowance and no try
     parked_reason = models.CharField(max_length=300, blank=True)
-    due_at = models.DateTimeField(default=timezone.now)
+    parked_times = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(default=timezone.now, null=True)  # None while parked: a person is needed
     requested_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True)
@@ -325,3 +328,19 @@ class Contest(models.Model):
 
     def __str__(self) -> str:
         return f"contest of {self.prediction_id}"
+
+
+class ClearedAlarm(models.Model):
+    """An organiser's finding that the key holds although models agree on another answer."""
+
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="cleared_alarms")
+    tested_hash = models.CharField(max_length=64)
+    reason = models.TextField()
+    cleared_at = models.DateTimeField(default=timezone.now)
+    cleared_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["question", "tested_hash"], name="alarm_cleared_once")]
+
+    def __str__(self) -> str:
+        return f"cleared alarm of {self.question_id}"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from grading.enums import CheckStatus, PredictionState
 
@@ -38,3 +41,11 @@ class PredictionQuerySet(models.QuerySet["Any"]):
     def open(self) -> PredictionQuerySet:
         """Return the answers that are still to come."""
         return self.filter(state__in=[PredictionState.WAITING, PredictionState.ASKED, PredictionState.ANSWERED])
+
+
+class WorkerQuerySet(models.QuerySet["Any"]):
+    """Worker processes."""
+
+    def alive(self) -> WorkerQuerySet:
+        """Return the workers that still beat, by the database's clock."""
+        return self.filter(stopped_at=None, beat_at__gte=Now() - timedelta(seconds=settings.WORKER_DEAD_AFTER_S))

@@ -1,13 +1,68 @@
-"""Thin tasks: ids in, claim, call, store, settle."""
+"""Thin tasks: a message is a hint to look into the database, and an id in it says why it was sent."""
 
+from __future__ import annotations
+
+import structlog
 from celery import shared_task
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from grading import checks, engine
+from grading.models import Prediction, Worker
+
+logger = structlog.get_logger(__name__)
+
+SWEEP_LOCK = 0x47524144  # "GRAD"
+LONGEST_COUNTDOWN_S = 60
 
 
 @shared_task
-def run_check(check_id: str) -> None:
-    """Work on what is due; the id is a hint."""
+def run_check(check_id: str = "") -> None:
+    """Work on whatever is due, this check among it; when more is due soon, leave a message for then."""
+    due_s = engine.current().work()
+    if due_s is not None and due_s < LONGEST_COUNTDOWN_S:
+        hint(check_id, countdown_s=max(due_s, 0.5))
 
 
 @shared_task
 def sweep() -> None:
-    """Find what is due and has no message."""
+    """Find what is due and has no message: after a crash, a lost broker, a dead worker. Two sweeps at once do it once."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+        if not cursor.fetchone()[0]:
+            return
+        moved = checks.sweep()
+        n_due = Prediction.objects.open().filter(due_at__lte=Now()).count()
+        n_workers = Worker.objects.alive().count()
+    logger.info("swept", moved=moved, due=n_due)
+    for _worker in range(min(n_due, max(1, n_workers))):
+        hint("")
+
+
+def hint(check_id: str, *, countdown_s: float | None = None) -> None:
+    """Send a message; without a broker the sweep finds the work."""
+    try:
+        run_check.apply_async((check_id,), countdown=countdown_s, expires=settings.SWEEP_INTERVAL_S * 10)
+    except OperationalError as error:
+        logger.warning("broker_unreachable", error=type(error).__name__)
+
+
+@worker_ready.connect
+def start_engine(**_kwargs: object) -> None:
+    """Sign on before the first message, so that the operations page shows the worker."""
+    engine.current()
+
+
+@worker_shutting_down.connect
+def stop_claiming(**_kwargs: object) -> None:
+    """Let calls end and claim nothing new."""
+    engine.stop_claiming()
+
+
+@worker_shutdown.connect
+def end_engine(**_kwargs: object) -> None:
+    """Hand everything back."""
+    engine.shut_down()

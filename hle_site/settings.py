@@ -159,6 +159,9 @@ CELERY_TIMEZONE = "UTC"
 SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=30.0)
 HEARTBEAT_INTERVAL_S = env.float("HEARTBEAT_INTERVAL_S", default=15.0)
 WORKER_DEAD_AFTER_S = env.float("WORKER_DEAD_AFTER_S", default=60.0)
+CALLS_IN_FLIGHT = env.int("CALLS_IN_FLIGHT", default=512)  # most model calls of one worker process at a time
+PARK_RETRY_S = env.list("PARK_RETRY_S", cast=float, default=[120.0, 300.0, 900.0, 1800.0])
+PROVIDER_PAUSE_S = env.float("PROVIDER_PAUSE_S", default=30.0)  # rest of a provider that failed five times in a row
 
 # --- accounts ---
 AUTH_USER_MODEL = "accounts.User"
@@ -209,7 +212,7 @@ STORAGES = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(MEDIA_ROOT), "base_url": None},
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "hle_site.statics.StaticFiles"},
 }
 if STORAGE_BUCKET:
     STORAGES["default"] = {

@@ -61,8 +61,13 @@ def make_checking(*, by: Any, **content: Any) -> Question:
     return Question.objects.get(pk=question.pk)
 
 
-def settle_check(question: Question, *, verdicts: tuple[str, ...] = ("incorrect",) * 6, answer: str = "7") -> DifficultyCheck:
-    """Write the models' answers as if the panel had given them, and end the check accordingly."""
+def settle_check(
+    question: Question, *, verdicts: tuple[str, ...] = ("incorrect",) * 6, answer: str = ""
+) -> DifficultyCheck:
+    """Write the models' answers as if the panel had given them, and end the check accordingly.
+
+    Wrong answers differ from model to model, so that nobody suspects the key, unless `answer` is given.
+    """
     revision = question.newest
     choice = question.call.panel_choice
     check = question.checks.live().first() or DifficultyCheck.objects.create(
@@ -80,6 +85,7 @@ def settle_check(question: Question, *, verdicts: tuple[str, ...] = ("incorrect"
     members = choice.panel.members.select_related("model")
     for member, verdict in zip(members, verdicts, strict=False):
         scored = verdict != Verdict.UNSCORED
+        given = revision.answer if verdict == Verdict.CORRECT else answer or str(7 + member.position)
         Prediction.objects.update_or_create(
             tested_hash=revision.tested_hash,
             panel=choice.panel,
@@ -91,8 +97,8 @@ def settle_check(question: Question, *, verdicts: tuple[str, ...] = ("incorrect"
                 "position": member.position,
                 "state": PredictionState.SETTLED if scored else PredictionState.UNSCORED,
                 "outcome": OutcomeKind.ANSWER if scored else OutcomeKind.TRANSIENT,
-                "answer": revision.answer if verdict == Verdict.CORRECT else answer,
-                "reply": "Explanation: test\nAnswer: " + (revision.answer if verdict == Verdict.CORRECT else answer),
+                "answer": given,
+                "reply": f"Explanation: test\nAnswer: {given}",
                 "verdict": verdict,
                 "decided_by": DecidedBy.MATCHER if scored else "",
                 "rule": "test",

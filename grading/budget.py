@@ -1,0 +1,131 @@
+"""What calls cost and who may still spend: prices, the day's total, allowances, tries."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.conf import settings
+from django.db.models import DecimalField, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from grading.enums import CheckStatus, LedgerState, OutcomeKind, Verdict
+from grading.models import DifficultyCheck, Ledger, ModelSpec, Panel, Prediction
+from questions.models import Question, Revision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from grading.llm import Outcome
+
+CENT_PARTS = Decimal("0.000001")
+CHARS_PER_TOKEN = 4
+IMAGE_TOKENS = 1_500
+# Replies with these ends were produced, so they are billed even when the provider forgets to say how much.
+PRODUCED = {
+    OutcomeKind.ANSWER,
+    OutcomeKind.EMPTY,
+    OutcomeKind.TRUNCATED,
+    OutcomeKind.MALFORMED,
+    OutcomeKind.MISMATCH,
+}
+
+
+class Bill(NamedTuple):
+    """What is known about the price of one call."""
+
+    state: str
+    cost_usd: Decimal | None
+    is_estimated: bool
+
+
+class Allowance(NamedTuple):
+    """How many tests a contributor may still start today, and when the next day begins."""
+
+    total: int
+    left: int
+    renews_at: datetime
+
+
+def cost_usd(model: ModelSpec, *, prompt_tokens: int, completion_tokens: int) -> Decimal:
+    """Price of one call at the model's prices."""
+    cost = prompt_tokens * model.usd_per_million_in + completion_tokens * model.usd_per_million_out
+    return (cost / 1_000_000).quantize(CENT_PARTS)
+
+
+def most_usd(model: ModelSpec, *, prompt_chars: int, max_tokens: int, has_image: bool = False) -> Decimal:
+    """The most that a call can cost: what is reserved before it leaves."""
+    prompt_tokens = prompt_chars // CHARS_PER_TOKEN + 1 + (IMAGE_TOKENS if has_image else 0)
+    return cost_usd(model, prompt_tokens=prompt_tokens, completion_tokens=max_tokens)
+
+
+def bill(model: ModelSpec, outcome: Outcome, *, prompt_chars: int) -> Bill:
+    """Read the price of a call from its outcome; without a usage block it is estimated and flagged."""
+    if outcome.kind == OutcomeKind.AMBIGUOUS:
+        return Bill(LedgerState.AMBIGUOUS, None, is_estimated=False)
+    if outcome.prompt_tokens is not None and outcome.completion_tokens is not None:
+        cost = cost_usd(model, prompt_tokens=outcome.prompt_tokens, completion_tokens=outcome.completion_tokens)
+        return Bill(LedgerState.BILLED, cost, is_estimated=False)
+    if outcome.kind in PRODUCED and outcome.sent:
+        tokens = len(outcome.text) // CHARS_PER_TOKEN + 1
+        cost = cost_usd(model, prompt_tokens=prompt_chars // CHARS_PER_TOKEN + 1, completion_tokens=tokens)
+        return Bill(LedgerState.BILLED, cost, is_estimated=True)
+    return Bill(LedgerState.RELEASED, None, is_estimated=False)
+
+
+def day_start(now: datetime | None = None) -> datetime:
+    """Midnight UTC of today."""
+    return (now or timezone.now()).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def spent_today_usd() -> Decimal:
+    """What real providers cost since midnight, reserved and perhaps billed calls included."""
+    rows = Ledger.objects.filter(at__gte=day_start(), model__provider__is_simulated=False).exclude(
+        state=LedgerState.RELEASED
+    )
+    money = DecimalField(max_digits=16, decimal_places=6)
+    total: Decimal = rows.aggregate(
+        total=Coalesce(Sum(Coalesce("cost_usd", "reserved_usd")), Decimal(0), output_field=money)
+    )["total"]
+    return total
+
+
+def may_spend() -> bool:
+    """True while real providers may be asked: a budget is set and not used up."""
+    budget = Decimal(str(settings.DAILY_BUDGET_USD))
+    return budget > 0 and spent_today_usd() < budget
+
+
+def allowance(contributor: Any) -> Allowance:
+    """What a contributor may still start today."""
+    used = DifficultyCheck.objects.filter(
+        question__contributor=contributor, is_exempt=False, created_at__gte=day_start()
+    ).count()
+    return Allowance(
+        total=settings.CHECKS_PER_DAY,
+        left=max(0, settings.CHECKS_PER_DAY - used),
+        renews_at=day_start() + timedelta(days=1),
+    )
+
+
+def tries_used(question: Question, *, apart_from: str = "") -> int:
+    """How many texts of this question were tried: settled checks, and stopped ones in which an answer was scored.
+
+    A try that ended unscored does not count, nor does the text with the hash `apart_from`.
+    """
+    settled = Q(status__in=[CheckStatus.PASSED, CheckStatus.FAILED])
+    stopped = Q(status=CheckStatus.CANCELLED, tested_hash__in=_scored_hashes(question))
+    rows = DifficultyCheck.objects.filter(settled | stopped, question=question, is_exempt=False)
+    return rows.exclude(tested_hash=apart_from).values("tested_hash").distinct().count()
+
+
+def _scored_hashes(question: Question) -> Iterable[str]:
+    hashes = Revision.objects.filter(question=question).values("tested_hash")
+    return Prediction.objects.filter(tested_hash__in=hashes).exclude(verdict=Verdict.UNSCORED).values("tested_hash")
+
+
+def is_paid(panel: Panel) -> bool:
+    """True when a model or the judge of the panel is more than simulated."""
+    return not panel.judge.is_simulated or panel.members.filter(model__provider__is_simulated=False).exists()

@@ -1,0 +1,122 @@
+"""The one writer of a worker process: batches of 50 rows or 100 ms, each kind one statement, every write fenced."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import threading
+import time
+import uuid
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+
+from grading.engine.statements import STATEMENTS
+
+logger = structlog.get_logger(__name__)
+
+BATCH_ROWS = 50
+BATCH_S = 0.1
+RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)  # an outage of the database must not lose an answer that was paid for
+
+
+class Write(NamedTuple):
+    """One write: which statement, and its values by column."""
+
+    kind: str
+    values: dict[str, Any]
+
+
+class Writer(threading.Thread):
+    """A thread with a connection of its own. `write` is awaited on the loop and says whether the fence let the row pass."""
+
+    def __init__(self, worker_id: uuid.UUID) -> None:
+        super().__init__(name="writer", daemon=True)
+        self.worker_id = worker_id
+        self._queue: queue.SimpleQueue[tuple[Write, Future[bool]] | None] = queue.SimpleQueue()
+        self._is_stopping = threading.Event()
+
+    async def write(self, kind: str, **values: Any) -> bool:
+        """Queue one write and wait until its batch is committed."""
+        done: Future[bool] = Future()
+        self._queue.put((Write(kind, values), done))
+        return await asyncio.wrap_future(done)
+
+    def run(self) -> None:
+        """Write batches until stopped."""
+        while True:
+            batch = self._next_batch()
+            if batch:
+                self._write(batch)
+            elif self._is_stopping.is_set():
+                break
+        connection.close()
+
+    def stop(self) -> None:
+        """Write what is queued, then end the thread."""
+        self._is_stopping.set()
+        self._queue.put(None)
+        self.join(30)
+
+    def _next_batch(self) -> list[tuple[Write, Future[bool]]]:
+        first = self._next(1.0)
+        if first is None:
+            connection.close()  # nothing to write: no connection to hold
+            return []
+        batch, ends_at = [first], time.monotonic() + BATCH_S
+        while len(batch) < BATCH_ROWS and (left_s := ends_at - time.monotonic()) > 0:
+            item = self._next(left_s)
+            if item is not None:
+                batch.append(item)
+        return batch
+
+    def _next(self, timeout_s: float) -> tuple[Write, Future[bool]] | None:
+        try:
+            return self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def _write(self, batch: list[tuple[Write, Future[bool]]]) -> None:
+        try:
+            held = self._commit([write for write, _done in batch])
+        except DatabaseError as error:
+            self._write_apart(batch, error)
+            return
+        for write, done in batch:
+            is_held = (write.kind, write.values["id"]) in held
+            if not is_held:
+                logger.warning("late_write_refused", kind=write.kind, prediction=str(write.values["id"]))
+            done.set_result(is_held)
+
+    def _write_apart(self, batch: list[tuple[Write, Future[bool]]], error: DatabaseError) -> None:
+        """Do not let one row that the database refuses take the others with it."""
+        if len(batch) > 1 and not isinstance(error, OperationalError | InterfaceError):
+            for item in batch:
+                self._write([item])
+            return
+        logger.error("batch_lost", rows=len(batch), error=type(error).__name__)
+        for _write, done in batch:
+            done.set_exception(error)
+
+    def _commit(self, writes: list[Write]) -> set[tuple[str, uuid.UUID]]:
+        for pause_s in RETRY_S:
+            try:
+                return self._commit_once(writes)
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("batch_retried", error=type(error).__name__, rows=len(writes))
+                connection.close()
+                self._is_stopping.wait(pause_s)
+        return self._commit_once(writes)
+
+    def _commit_once(self, writes: list[Write]) -> set[tuple[str, uuid.UUID]]:
+        held = set()
+        with transaction.atomic(), connection.cursor() as cursor:
+            for kind, statement in STATEMENTS.items():
+                rows = [write.values for write in writes if write.kind == kind]
+                if rows:
+                    cursor.execute(statement, {"rows": json.dumps(rows, default=str), "worker": self.worker_id})
+                    held |= {(kind, pk) for (pk,) in cursor.fetchall()}
+        return held
