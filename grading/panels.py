@@ -14,8 +14,8 @@ SIMULATED = (
     ("simulated-medium", True, True, True, 1),
     ("simulated-large", True, True, True, 2),
     ("simulated-vision", True, True, True, 2),
-    ("simulated-reasoner", False, True, False, 3),
-    ("simulated-reasoner-mini", False, True, False, 3),
+    ("simulated-swift", False, True, False, 3),
+    ("simulated-deep", False, True, False, 3),
 )
 
 
