@@ -17,7 +17,7 @@ from hle_site.accounts.enums import Role
 from questions.enums import Status
 from questions.models import Question
 from questions.querysets import denied
-from review import assignment, presenters
+from review import assignment, editor_steps, presenters
 from review.actions import CHECK_FIELDS
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AppealStatus, AssignmentStatus, RoundKind
 from review.forms import AdjudicationForm, MessageForm, ReviewForm, SolveForm
@@ -278,7 +278,8 @@ def workplace(user: Any, mine: Assignment, **forms: Any) -> dict[str, Any]:
         saved_at=review.saved_at if review else None,
         seconds=review.seconds if review else 0,
     )
-    return {"place": place, "message_form": MessageForm()} | _forms(mine, review, place, forms)
+    context = {"place": place, "message_form": MessageForm(), "editor_steps": editor_steps.offered(question, user)}
+    return context | _forms(mine, review, place, forms)
 
 
 def _forms(mine: Assignment, review: Review | None, place: Place, given: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -11,27 +10,22 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from hle_site.accounts.enums import Role
-from questions import actions as question_actions
 from questions import guards
 from questions.enums import Action, Status
 from questions.models import Question
-from questions.workflow import InvalidTransition, Refused, available_actions
-from review import actions, assignment, dashboards, presenters
+from questions.workflow import InvalidTransition, Refused
+from review import actions, assignment, dashboards, editor_steps, presenters
 from review.enums import AppealStatus
 from review.forms import (
     AppealAnswerForm,
     DecisionForm,
-    DeskRejectForm,
     DuplicateForm,
     InviteForm,
     MatchForm,
     MessageForm,
-    ReasonForm,
-    RetractionForm,
 )
 from review.models import Appeal, BlindSolve, Retraction, Round
 from review.views import add_errors, confirm, tell
@@ -81,7 +75,7 @@ def _question(request: HttpRequest, found: Question, *, status: int = 200, **for
         "is_due": is_due,
         "decision_form": forms.get("decision_form") or (DecisionForm() if is_due and may_decide else None),
         "is_barred": is_due and not may_decide and user.has_role(Role.ORGANISER),
-        "steps": _steps(found, user),
+        "steps": editor_steps.offered(found, user),
         "invite_form": forms.get("invite_form") or _invite_form(round_, user, found),
         "open_round_id": round_.pk if round_ else None,
         "appeal": appeal
@@ -180,82 +174,11 @@ def invite(request: HttpRequest, pk: Any) -> HttpResponse:
     return redirect("review:question", pk=found.pk)
 
 
-class EditorStep(NamedTuple):
-    """One step of an editor: its form, what it does, and its words."""
-
-    form: Callable[..., Any]
-    act: Callable[..., Any]
-    title: Any
-    body: Any
-    done: Any
-    danger: bool = True
-
-
-EDITOR_STEPS: dict[str, EditorStep] = {
-    Action.DESK_REJECT: EditorStep(
-        DeskRejectForm,
-        question_actions.desk_reject,
-        gettext_lazy("Decline without review"),
-        gettext_lazy("The contributor reads the reason and may appeal once."),
-        gettext_lazy("The question is declined."),
-    ),
-    Action.MARK_DUPLICATE: EditorStep(
-        DuplicateForm,
-        question_actions.mark_duplicate,
-        gettext_lazy("Mark as duplicate"),
-        gettext_lazy("The contributor learns which question it repeats only if they may read that one."),
-        gettext_lazy("The question is closed as a duplicate."),
-    ),
-    Action.OVERRIDE_CHECK: EditorStep(
-        ReasonForm,
-        question_actions.override_check,
-        gettext_lazy("Let it pass although models solved it"),
-        gettext_lazy("The reason is logged and stays with the question."),
-        gettext_lazy("The question may be submitted for review."),
-        danger=False,
-    ),
-    Action.REOPEN: EditorStep(
-        ReasonForm,
-        actions.reopen,
-        gettext_lazy("Reopen the question"),
-        gettext_lazy("It goes back into review, and a senior reviewer looks at it again."),
-        gettext_lazy("The question is in review again."),
-        danger=False,
-    ),
-    Action.REQUEST_CHANGES: EditorStep(
-        ReasonForm,
-        actions.request_changes,
-        gettext_lazy("Request changes now"),
-        gettext_lazy("The running round ends, and the contributor reads your reason with the reviews that are in."),
-        gettext_lazy("The contributor is asked for changes."),
-    ),
-    Action.RETRACT: EditorStep(
-        RetractionForm,
-        actions.propose_retraction,
-        gettext_lazy("Propose a retraction"),
-        gettext_lazy(
-            "A second organiser confirms it. Old releases keep the question, the next one leaves a note in its place."
-        ),
-        gettext_lazy("Proposed. A second organiser confirms it."),
-    ),
-}
-
-
-def _steps(found: Question, user: Any) -> list[dict[str, str]]:
-    possible = available_actions(found, user)
-    hidden = {Action.REQUEST_CHANGES} if found.status == Status.AWAITING_DECISION else set()
-    return [
-        {"url": reverse("review:act", args=[found.pk, action]), "label": step.title}
-        for action, step in EDITOR_STEPS.items()
-        if action in possible and action not in hidden
-    ]
-
-
 @require_http_methods(["GET", "POST"])
 def act(request: HttpRequest, pk: Any, action: str) -> HttpResponse:
     """One editor's step on a page of its own, with reason and code."""
     found = get_object_or_404(Question.objects.visible_to(request.user).select_related("call"), pk=pk)
-    step = EDITOR_STEPS.get(action)
+    step = editor_steps.STEPS.get(action)
     if step is None:
         raise Http404
     if not request.user.has_perm(f"questions.{action}_question", found):

@@ -124,6 +124,7 @@ class Message:
     on: date
     text: str
     to_contributor: bool
+    is_contributor: bool
 
 
 @dataclass(frozen=True)
@@ -431,6 +432,7 @@ def _message(message: Comment, user: Any, name: Any) -> Message:
         on=message.at.date(),
         text=message.text,
         to_contributor=message.audience == Audience.CONTRIBUTOR,
+        is_contributor=message.question.is_owned_by(message.by),
     )
 
 
@@ -488,8 +490,32 @@ def _public_message(message: Comment) -> Message:
         is_own=is_own,
         on=message.at.date(),
         text=message.text,
-        to_contributor=True,
+        to_contributor=False,
+        is_contributor=is_own,
     )
+
+
+@dataclass(frozen=True)
+class DecisionNews:
+    """What the contributor reads of a decision: no name, the day only."""
+
+    label: str
+    reason: str
+    code: str
+    on: date
+
+
+def decision_news(question: Question) -> list[DecisionNews]:
+    """Return the decisions over a question as its contributor reads them, newest first."""
+    return [
+        DecisionNews(
+            row.get_outcome_display(),
+            row.reason,
+            row.get_reason_code_display() if row.reason_code else "",
+            row.at.date(),
+        )
+        for row in question.decisions.all()
+    ]
 
 
 def pool_card(round_: Round, user: Any) -> Card:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("assignments/<uuid:pk>/hand-back/", views.hand_back, name="hand_back"),
     path("assignments/<uuid:pk>/conflict/", views.conflict, name="conflict"),
     path("rounds/<uuid:pk>/reply/", views.reply, name="reply"),
+    path("questions/<uuid:pk>/feedback/", views.feedback, name="feedback"),
     path("questions/<uuid:pk>/appeal/", views.appeal, name="appeal"),
     path("desk/", editors.desk, name="desk"),
     path("questions/<uuid:pk>/", editors.question, name="question"),

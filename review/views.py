@@ -28,7 +28,7 @@ from review.forms import (
     ReviewForm,
     SolveForm,
 )
-from review.models import Assignment, Round
+from review.models import Appeal, Assignment, Round
 
 
 def sentences(error: Exception) -> list[str]:
@@ -305,6 +305,26 @@ def _back(request: HttpRequest, round_: Round) -> str:
     if url_has_allowed_host_and_scheme(wished, allowed_hosts=None):
         return wished
     return reverse("questions:detail", args=[round_.question_id])
+
+
+@require_GET
+def feedback(request: HttpRequest, pk: Any) -> HttpResponse:
+    """What the contributor reads of reviews and decisions, with a reply to each round and the appeal."""
+    question = get_object_or_404(Question.objects.visible_to(request.user), pk=pk)
+    if not request.user.has_perm("review.view_feedback", question):
+        raise PermissionDenied
+    filed = Appeal.objects.filter(question=question).first()
+    context = {
+        "question_id": question.pk,
+        "handle": question.handle,
+        "status": question.status,
+        "due_at": question.due_at,
+        "rounds": presenters.feedback(question),
+        "decisions": presenters.decision_news(question),
+        "appeal": filed and {"status": filed.status, "text": filed.text, "answer": filed.answer, "at": filed.filed_at},
+        "may_appeal": filed is None and request.user.has_perm("review.file_appeal", question),
+    }
+    return render(request, "review/feedback.html", context)
 
 
 @require_http_methods(["GET", "POST"])

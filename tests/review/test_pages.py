@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 
@@ -534,3 +535,45 @@ def test_nothing_of_a_review_goes_into_mails(awaiting: Question, organiser: Any)
 
     for secret in (PROMPT, RATIONALE, FEEDBACK, "192", "cnry-reason", COMPLETE["feedback"]):
         assert secret not in texts
+
+
+def test_contributor_reads_feedback_with_the_decision_on_one_page(
+    client_of: SignIn, awaiting: Question, contributor: Any, organiser: Any, reviewer: Any
+) -> None:
+    client = client_of(contributor)
+    before = client.get(at("feedback", awaiting)).content.decode()
+    actions.decide(question=awaiting, by=organiser, outcome="reject", reason="Found in a book.", reason_code="too_easy")
+
+    after = client.get(at("feedback", awaiting)).content.decode()
+
+    assert ("No feedback yet" in before, FEEDBACK in before) == (True, False)
+    for shown in ("Found in a book.", FEEDBACK, "Appeal against the decision", "Reply to the reviewers"):
+        assert shown in after
+    assert organiser.name not in after
+    assert client_of(reviewer).get(at("feedback", awaiting)).status_code == 403
+
+
+def test_feedback_tag_shows_nothing_to_others(awaiting: Question, contributor: Any, organiser: Any, rf: Any) -> None:
+    actions.decide(question=awaiting, by=organiser, outcome="approve", reason="As recommended.")
+    template = Template("{% load review_feedback %}{% review_feedback question %}")
+    shown = {}
+    for user in (contributor, organiser):
+        request = rf.get("/")
+        request.user = user
+        shown[user] = template.render(Context({"request": request, "question": fresh(awaiting)}))
+
+    assert (FEEDBACK in shown[contributor], FEEDBACK in shown[organiser]) == (True, False)
+
+
+def test_senior_reviewer_is_offered_the_editors_steps(client_of: SignIn, in_second: Question, senior: Any) -> None:
+    mine = take(in_second, senior)
+    client = client_of(senior)
+
+    page = client.get(at("work", mine)).content.decode()
+    answer = client.post(
+        reverse("review:act", args=[in_second.pk, "desk_reject"]), {"reason": "Copied.", "reason_code": "spam"}
+    )
+    pipeline.sweep()
+
+    assert "Decline without review" in page
+    assert (answer.url, fresh(in_second).status) == (reverse("review:dashboard"), Status.REJECTED)
