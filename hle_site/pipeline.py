@@ -144,8 +144,9 @@ def connect() -> None:
 
 
 def figure() -> str:
-    """The reaction table as text: one line per status."""
-    return "\n".join(
-        f"{status:<18} {', '.join(reaction.__name__ for reaction in reactions) or '-'}"
+    """The reaction table as a Markdown table, for the README."""
+    rows = [
+        f"| `{status}` | {', '.join(f'`{reaction.__name__}`' for reaction in reactions) or 'nothing'} |"
         for status, reactions in REACTIONS.items()
-    )
+    ]
+    return "\n".join(["| status entered | what follows |", "|---|---|", *rows])

@@ -3,12 +3,12 @@
 from django.conf import settings
 from django.urls import include, path
 
-from hle_site import views
+from hle_site import health, views
 
 urlpatterns = [
     path("", views.home, name="home"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
     path("people/", include("hle_site.accounts.urls")),
     path("inbox/", include("hle_site.notifications.urls")),

@@ -162,9 +162,11 @@ def _ask(row: Transition, question: Question, by: Any) -> None:
 
 
 def figure() -> str:
-    """The table as text, for the README: one line per row."""
-    width = max(len(row.action) for row in TRANSITIONS.values())
-    return "\n".join(
-        f"{row.action:<{width}}  {' | '.join(row.sources)}  ->  {' | '.join(row.targets)}   ({row.by})"
-        for row in TRANSITIONS.values()
-    )
+    """The table as a Mermaid state diagram, for the README."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for row in TRANSITIONS.values():
+        for source in row.sources:
+            for target in row.targets:
+                arrows.setdefault((source, target), []).append(row.action)
+    lines = [f"    {source} --> {target}: {' / '.join(actions)}" for (source, target), actions in arrows.items()]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {Status.DRAFT}", *lines])

@@ -1,0 +1,162 @@
+"""What a person can go to and what waits for them: the main menu and the cards of the first page."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Q
+from django.urls import NoReverseMatch
+from django.urls import reverse as strict_reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from grading.enums import CheckStatus
+from grading.models import DifficultyCheck
+from hle_site.accounts.enums import Role
+from questions.enums import ReleaseStatus, Status
+from questions.models import Question, Release
+from review import assignment
+
+
+def reverse(name: str) -> str:
+    try:
+        return strict_reverse(name)
+    except NoReverseMatch:
+        return "#"
+
+
+class Waiting(NamedTuple):
+    """One card of the first page: what waits, in words, and the one thing to do about it."""
+
+    title: str
+    text: str
+    url: str
+    label: str
+    count: int
+
+
+def menu(user: Any, path: str) -> list[tuple[str, str, bool, int]]:
+    """Return the main menu as (label, url, is_current, count)."""
+    entries = [(_("Releases"), reverse("releases:index"))]
+    if user.is_authenticated:
+        entries.insert(0, (_("My questions"), reverse("questions:list")))
+        if user.has_perm("review.view_pool"):
+            entries.insert(1, (_("Review"), reverse("review:dashboard")))
+        if user.has_perm("review.view_desk"):
+            entries.insert(-1, (_("Desk"), reverse("review:desk")))
+        if user.has_perm("grading.view_operations"):
+            entries.append((_("Operations"), reverse("grading:operations")))
+        if user.has_perm("accounts.view_people"):
+            entries.append((_("People"), reverse("accounts:people")))
+        if user.has_perm("audit.view_log"):
+            entries.append((_("Audit log"), reverse("accounts:audit")))
+    return [(label, url, path.startswith(url), 0) for label, url in entries]
+
+
+def waiting_for(user: Any) -> list[Waiting]:
+    """Return what waits for the user, most pressing first; a contributor always finds the way to a new question."""
+    return [*_own(user), *_reviews(user), *_organising(user), _new()]
+
+
+def _own(user: Any) -> list[Waiting]:
+    counts = Question.objects.owned_by(user).aggregate(
+        changes=Count("pk", filter=Q(status=Status.CHANGES_REQUESTED)),
+        eligible=Count("pk", filter=Q(status=Status.ELIGIBLE)),
+        easy=Count("pk", filter=Q(status=Status.TOO_EASY)),
+        drafts=Count("pk", filter=Q(status=Status.DRAFT)),
+    )
+    rows = (
+        (
+            "changes",
+            Status.CHANGES_REQUESTED,
+            _("Changes requested"),
+            _("Reviewers ask for changes. Read their feedback and revise."),
+            _("See feedback"),
+        ),
+        (
+            "eligible",
+            Status.ELIGIBLE,
+            _("Passed the models"),
+            _("Add the rationale and submit for review."),
+            _("Add rationale"),
+        ),
+        (
+            "easy",
+            Status.TOO_EASY,
+            _("Solved by a model"),
+            _("See what the models answered, and make the question harder."),
+            _("See answers"),
+        ),
+        ("drafts", Status.DRAFT, _("Drafts"), _("Finish them and test them against the models."), _("Go on writing")),
+    )
+    url = reverse("questions:list")
+    return [
+        Waiting(title, text, f"{url}?status={status}", label, counts[key])
+        for key, status, title, text, label in rows
+        if counts[key]
+    ]
+
+
+def _reviews(user: Any) -> list[Waiting]:
+    if not user.has_perm("review.view_pool"):
+        return []
+    url, load, pool = reverse("review:dashboard"), assignment.load(user), assignment.pool(user).count()
+    found = []
+    if load:
+        title = ngettext("%(n)d review in your hands", "%(n)d reviews in your hands", load) % {"n": load}
+        found.append(Waiting(title, _("Finish what you have begun."), url, _("Continue"), load))
+    if pool:
+        text = _("Questions in your subjects wait for a reviewer; those with the fewest reviews come first.")
+        found.append(Waiting(_("Open for review"), text, f"{url}?tab=pool", _("Choose one"), pool))
+    return found
+
+
+def _organising(user: Any) -> list[Waiting]:
+    if not user.has_role(Role.ORGANISER):
+        return []
+    decisions = (
+        Question.objects.visible_to(user).filter(status=Status.AWAITING_DECISION).exclude(contributor=user).count()
+    )
+    parked = DifficultyCheck.objects.filter(status=CheckStatus.PARKED).count()
+    frozen = Release.objects.filter(status=ReleaseStatus.FROZEN).exclude(frozen_by=user).count()
+    rows = (
+        (
+            decisions,
+            _("Awaiting a decision"),
+            _("Reviewers have given their recommendation."),
+            reverse("review:desk"),
+            _("Decide"),
+        ),
+        (
+            parked,
+            _("Checks without a verdict"),
+            _("A provider failed; nothing was counted."),
+            reverse("grading:operations"),
+            _("See why"),
+        ),
+        (
+            frozen,
+            _("Release to publish"),
+            _("A colleague has frozen it; a second person publishes."),
+            reverse("releases:index"),
+            _("Look at it"),
+        ),
+    )
+    return [Waiting(title, text, url, label, count) for count, title, text, url, label in rows if count]
+
+
+def _new() -> Waiting:
+    text = _("Something that you know and that models do not. It is tested at once.")
+    return Waiting(_("Write a question"), text, reverse("questions:new"), _("Begin"), 0)
+
+
+def stages() -> list[dict[str, str]]:
+    """Return the way of a question, for the first page."""
+    rows = (
+        (_("Write"), _("one precise question with one short answer")),
+        (_("Test"), _("frontier models try it; if one is right, it is too easy")),
+        (_("Review"), _("experts solve it blind, then judge it, in two rounds")),
+        (_("Decide"), _("an organiser approves; two people for every approval")),
+        (_("Release"), _("numbered versions that never change")),
+    )
+    return [{"label": label, "note": note, "state": "todo"} for label, note in rows]
