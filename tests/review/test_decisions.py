@@ -18,7 +18,7 @@ from review import actions, solves
 from review.enums import RoundKind
 from review.models import Appeal, BlindSolve, Decision, Retraction, Round
 from tests import factories
-from tests.review.conftest import open_round, review, spread_answers, take
+from tests.review.conftest import open_round, review, take
 
 pytestmark = pytest.mark.django_db
 
@@ -329,7 +329,6 @@ def test_choices_are_compared_by_letter(contributor: Any, reviewer: Any, answer:
     question = factories.make_in_review(
         by=contributor, answer_type="multipleChoice", options=["1", "2", "3", "4", "5"], answer="C"
     )
-    spread_answers(question)
     mine = take(question, reviewer)
 
     assert actions.record_solve(assignment=mine, by=reviewer, answer=answer).matches_key is expected

@@ -98,7 +98,7 @@ def test_taking_leads_to_the_question_without_key_or_models(
     page = answer.content.decode()
     assert PROMPT in page
     assert "Solve it first" in page
-    for secret in (RATIONALE, "192", "simulated-small", "83000", "elementary number theory"):
+    for secret in (RATIONALE, "192", "simulated-small", "elementary number theory"):
         assert secret not in page
 
 

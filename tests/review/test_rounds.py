@@ -20,7 +20,7 @@ from review import actions, assignment, deadlines, rounds
 from review.enums import AssignmentStatus, RoundKind, RoundOutcome
 from review.models import Assignment, Recommendation, Review, Round
 from tests import factories
-from tests.review.conftest import COMPLETE, open_round, review, spread_answers, take
+from tests.review.conftest import COMPLETE, open_round, review, take
 
 pytestmark = pytest.mark.django_db
 
@@ -361,7 +361,6 @@ def test_last_two_reviewers_together_settle_once() -> None:
     contributor = factories.make_user("author", institution="North University")
     people = [factories.make_user(f"rev {n}", "reviewer", institution=f"School {n}") for n in range(2)]
     question = factories.make_in_review(by=contributor)
-    spread_answers(question)
     held = []
     for person in people:
         mine = take(question, person)
