@@ -28,6 +28,7 @@ app.conf.beat_schedule = {
     name: _every(name, settings.SWEEP_INTERVAL_S)
     for name in (
         "hle_site.tasks.sweep_status_changes",
+        "questions.tasks.sweep",
         "grading.tasks.sweep",
         "review.tasks.sweep",
         "hle_site.notifications.tasks.sweep",
