@@ -17,7 +17,8 @@ from questions import guards
 from questions.enums import Action, Status
 from questions.models import Question
 from questions.workflow import InvalidTransition, Refused
-from review import actions, assignment, dashboards, editor_steps, presenters
+from review import actions, assignment, editor_steps, presenters
+from review import desk as desks
 from review.enums import AppealStatus
 from review.forms import (
     AppealAnswerForm,
@@ -36,7 +37,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     """What waits for organisers."""
     if not request.user.has_perm("review.view_desk"):
         raise PermissionDenied
-    return render(request, "review/desk.html", {"lists": dashboards.desk(request.user)})
+    return render(request, "review/desk.html", {"lists": desks.lists(request.user)})
 
 
 def _readable(request: HttpRequest, pk: Any) -> Question:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from questions.models import Question
 from questions.workflow import InvalidTransition, Refused
-from review import actions, assignment, dashboards, presenters
+from review import actions, assignment, dashboards, presenters, workplace
 from review.enums import ACTIVE_ASSIGNMENTS, AssignmentStatus, Audience, RoundKind
 from review.forms import (
     AdjudicationForm,
@@ -103,7 +103,7 @@ def _work(request: HttpRequest, mine: Assignment, *, status: int = 200, **forms:
         return render(request, "review/invitation.html", context, status=status)
     if not request.user.has_perm("review.work_on_assignment", mine):
         raise Http404
-    return render(request, "review/work.html", dashboards.workplace(request.user, mine, **forms), status=status)
+    return render(request, "review/work.html", workplace.context_for(request.user, mine, **forms), status=status)
 
 
 def _ready(request: HttpRequest, pk: Any) -> Assignment:

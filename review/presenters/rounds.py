@@ -1,0 +1,236 @@
+"""Rounds with their reviews and messages as reviewers, organisers and auditors see them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from questions.models import Question
+from review import rubric, solves
+from review.enums import Audience, Blinding, Depth, RoundKind, RoundOutcome
+from review.models import BlindSolve, Comment, Recommendation, Review, Round
+from review.presenters.names import pseudonym
+
+
+@dataclass(frozen=True)
+class ReviewCard:
+    """One review as its reader may see it."""
+
+    author: str
+    is_own: bool
+    on: date
+    score: int
+    level: Any
+    level_text: Any
+    depth: str
+    doubts: list[Any]
+    feedback: str
+    private_note: str
+    solve: str
+    solve_answer: str
+    unconfirmed_solve: int | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a discussion."""
+
+    author: str
+    is_own: bool
+    on: date
+    text: str
+    to_contributor: bool
+    is_contributor: bool
+
+
+@dataclass(frozen=True)
+class RoundCard:
+    """One round with what its reader may see of it."""
+
+    id: Any
+    number: int
+    kind: str
+    label: str
+    revision: int
+    opened_at: datetime
+    settled_at: datetime | None
+    outcome: str
+    outcome_label: str
+    reason: str
+    quorum: int
+    reviews: list[ReviewCard]
+    messages: list[Message]
+    recommendation: str = ""
+    recommendation_reason: str = ""
+    recommended_by: str = ""
+    people: list[tuple[str, str, datetime]] = field(default_factory=list)
+
+
+def solve_words(solve: BlindSolve | None) -> str:
+    """Return in words how an own answer compares with the key."""
+    if solve is None:
+        return ""
+    if solve.is_unsolved:
+        return _("Could not solve it")
+    words = {True: _("Solved it and reached the key"), False: _("Solved it and came to another answer")}
+    return words.get(solve.matches_key, _("Solved it; the answer is not compared yet"))
+
+
+def doubts_of(review: Review) -> list[Any]:
+    return [check.question for check in rubric.CHECKLIST if getattr(review, check.field) is False]
+
+
+def solve_of(review: Review) -> BlindSolve | None:
+    return getattr(review.assignment, "solve", None)
+
+
+def rounds_for(user: Any, question: Question) -> list[RoundCard]:
+    """Return the rounds that are open to the user, newest first, with reviews in their stored order."""
+    is_staff = user.has_perm("review.view_rounds", question)
+    sees_notes = is_staff or user.has_perm("review.adjudicate", question)
+    rounds = Round.objects.visible_to(user).filter(question=question).select_related("revision").order_by("-number")
+    reviews = _by_round(
+        Review.objects.visible_to(user)
+        .counted()
+        .filter(assignment__round__question=question)
+        .select_related("assignment__reviewer", "assignment__round", "assignment__solve"),
+        lambda review: review.assignment.round_id,
+    )
+    messages = _by_round(
+        Comment.objects.visible_to(user).filter(question=question).for_list(), lambda message: message.round_id
+    )
+    recommendations = {
+        row.round_id: row for row in Recommendation.objects.filter(round__in=rounds).select_related("by")
+    }
+    return [
+        _round_card(
+            round_,
+            user=user,
+            is_staff=is_staff,
+            sees_notes=sees_notes,
+            reviews=reviews.get(round_.pk, []),
+            messages=messages.get(round_.pk, []),
+            recommendation=recommendations.get(round_.pk) if sees_notes else None,
+        )
+        for round_ in rounds
+    ]
+
+
+def _by_round(rows: Any, key: Any) -> dict[Any, list[Any]]:
+    grouped: dict[Any, list[Any]] = {}
+    for row in rows:
+        grouped.setdefault(key(row), []).append(row)
+    return grouped
+
+
+def _round_card(
+    round_: Round,
+    *,
+    user: Any,
+    is_staff: bool,
+    sees_notes: bool,
+    reviews: list[Review],
+    messages: list[Comment],
+    recommendation: Recommendation | None,
+) -> RoundCard:
+    question = round_.question
+    shows_outcome = sees_notes or round_.outcome not in {RoundOutcome.APPROVAL, RoundOutcome.REJECTION}
+
+    def name(person: Any) -> str:
+        if person.pk == user.pk:
+            return _("You")
+        return str(person) if is_staff or round_.blinding == Blinding.B0 else pseudonym(question, person)
+
+    return RoundCard(
+        id=round_.pk,
+        number=round_.number,
+        kind=round_.kind,
+        label=round_.get_kind_display(),
+        revision=round_.revision.number,
+        opened_at=round_.opened_at,
+        settled_at=round_.settled_at,
+        outcome=round_.outcome if shows_outcome else "",
+        outcome_label=round_.get_outcome_display() if round_.outcome and shows_outcome else "",
+        reason=round_.outcome_reason if shows_outcome else "",
+        quorum=round_.quorum,
+        reviews=[
+            _review_card(review, name=name, user=user, sees_notes=sees_notes, is_staff=is_staff)
+            for review in shuffled(reviews, round_)
+        ],
+        messages=[_message(message, user, name) for message in messages],
+        recommendation=recommendation.get_outcome_display() if recommendation else "",
+        recommendation_reason=recommendation.reason if recommendation else "",
+        recommended_by=name(recommendation.by) if recommendation else "",
+        people=_people(round_) if is_staff else [],
+    )
+
+
+def _people(round_: Round) -> list[tuple[str, str, datetime]]:
+    return [(str(row.reviewer), row.status, row.due_at) for row in round_.assignments.select_related("reviewer")]
+
+
+def shuffled(reviews: list[Review], round_: Round) -> list[Review]:
+    ordered = sorted(reviews, key=lambda review: review.pk)
+    random.Random(round_.order_seed).shuffle(ordered)  # noqa: S311 - an order, not a secret
+    return ordered
+
+
+def _review_card(review: Review, *, name: Any, user: Any, sees_notes: bool, is_staff: bool) -> ReviewCard:
+    round_ = review.assignment.round
+    level = rubric.RUBRICS[round_.rubric_version].level(round_.kind, review.score)
+    solve = solve_of(review)
+    is_own = review.assignment.reviewer_id == user.pk
+    is_open = solve is not None and not solve.is_unsolved and solve.matches_key is None
+    return ReviewCard(
+        author=name(review.assignment.reviewer),
+        is_own=is_own,
+        on=review.submitted_at.date(),
+        score=review.score,
+        level=level.label,
+        level_text=level.text,
+        depth=Depth(review.depth).label,
+        doubts=doubts_of(review),
+        feedback=review.feedback,
+        private_note=review.private_note if sees_notes or is_own else "",
+        solve=solve_words(solve),
+        solve_answer=solve.answer or solve.reason if solve else "",
+        unconfirmed_solve=solve.pk if is_open and not is_own else None,
+    )
+
+
+def _message(message: Comment, user: Any, name: Any) -> Message:
+    author = _("Contributor") if message.question.is_owned_by(message.by) else name(message.by)
+    is_own = message.by_id == user.pk
+    return Message(
+        author=_("You") if is_own else author,
+        is_own=is_own,
+        on=message.at.date(),
+        text=message.text,
+        to_contributor=message.audience == Audience.CONTRIBUTOR,
+        is_contributor=message.question.is_owned_by(message.by),
+    )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the decision rests on, in numbers, and what still stands against approval."""
+
+    solves: solves.Solves
+    missing: list[str]
+    mean_scores: list[tuple[str, float, int]]
+
+
+def evidence(question: Question, refusals: list[str]) -> Evidence:
+    """Return the evidence of the newest revision for the people who decide."""
+    facts = solves.evidence(question, question.newest)
+    return Evidence(
+        solves=solves.count(question, question.newest),
+        missing=refusals,
+        mean_scores=[
+            (RoundKind(row["kind"]).label, row["mean_score"], row["reviews"]) for row in facts["review_rounds"]
+        ],
+    )
