@@ -1,0 +1,296 @@
+"""Choose the rule for a key and an answer, and say what it found; the package's docstring tells the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+from grading.matching import arithmetic, choices, quantities, structures
+from grading.matching.expressions import Expressions, shared_pool
+from grading.matching.quantities import Form, Nearness, Quantity
+from grading.matching.text import boolean, same_but_for_case, stated_boolean, unwrap, words
+
+MATCHER_VERSION = "1"
+MULTIPLE_CHOICE = "multipleChoice"
+MAX_ANSWER_CHARS = 2_000
+MAX_PROSE_CHARS = 300
+MAX_BARE_FORMULA_CHARS = 12
+
+
+class Result(StrEnum):
+    """What the matcher says; `undecided` sends the answer to the judge."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    UNDECIDED = "undecided"
+
+
+class Match(NamedTuple):
+    """A result, the rule that gave it, and the reason in words that quote neither key nor answer."""
+
+    result: Result
+    rule: str
+    reason: str
+
+
+_NO_VALUE = re.compile(
+    r"^(?:[-+]?\s?(?:\\infty|∞|infinity|infinite)|(?:positive|negative|countably|uncountably) infini(?:ty|te)"
+    r"|undefined|indeterminate|(?:it )?(?:is |does )?(?:not defined|not exist|diverges?|divergent)|dne|nan"
+    r"|no (?:real )?solutions?|insufficient(?: information| data)?|not enough information|unknown|unsure"
+    r"|(?:it )?can(?:not|'t) be (?:determined|computed|calculated)|i (?:do not|don't) know)$",
+    re.IGNORECASE,
+)
+_INFINITE = re.compile(r"infin|\\infty|∞", re.IGNORECASE)
+_PROSE = re.compile(r"[A-Za-z0-9 .,;:'\"?!-]+")
+_NUMBER_WORD = re.compile(
+    r"\b(?:zero|no|none|nothing|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+teen|twenty|thirty|forty|fifty"
+    r"|sixty|seventy|eighty|ninety|hundred|thousand|[mb]illion|trillion|dozen|half|halves|third|thirds|quarters?|fourths?|fifths?|tenths?"
+    r"|single|once|pair|couple|twice|thrice|double|triple|times|plus|minus|divided|over|per|squared?|cubed?|root|sqrt|power|factorial"
+    r"|percent|pi|negative|log|ln|sin|cos|tan|exp|equal|same|all|both|sum|product|ratio|difference|average|mean)\b",
+    re.IGNORECASE,
+)
+_LETTER_AND_DIGIT = re.compile(r"[A-Za-z][0-9]|[0-9][A-Za-z]")
+_DIGIT_RUN = re.compile(r"[0-9][0-9.,]*")
+_MAYBE_UNIT = re.compile(
+    r"[0-9.] (?!(?:and|or|in|for|because|since|if|which|as|when|at|to|so|then|that|but|respectively|is|are)\b)[A-Za-z]",
+    re.IGNORECASE,
+)
+_FORMULA = re.compile(r"[\\^_=+*/<>≤≥]|[A-Za-z0-9)]\s?\(")
+_FORMULA_WORD = re.compile(r"(?<!\\)\b(?!(?:sin|cos|tan|exp|log|sqrt|det|max|min|mod|gcd)\b)[A-Za-z]{3,}\b(?![}\]])")
+_BARE_LOG = re.compile(r"log(?!\s?_|\w)")
+_TWO_NUMBERS = re.compile(r"(?<![_0-9])[0-9]+\s+[0-9]")
+_NAME = re.compile(r"\\[A-Za-z]+|\b(?:sin|cos|tan|exp|log|sqrt|det|max|min|mod|gcd|ln)\b")
+
+
+def match(
+    *,
+    answer_type: str,
+    key: str,
+    answer: str | None,
+    options: Sequence[str] = (),
+    expressions: Expressions | None = None,
+) -> Match:
+    """Compare the final answer of a response with the key.
+
+    For multiple choice, `key` is a letter and `options` are in the order to which it and the answer refer.
+    `expressions` compares formulas, by default in the child processes of this process. Never raises on text.
+    """
+    if answer is None or not words(answer):
+        return Match(Result.UNDECIDED, "none", "no final answer stated")
+    if max(len(answer), len(key)) > MAX_ANSWER_CHARS:
+        return Match(Result.UNDECIDED, "none", "final answer or key too long to compare")
+    if answer_type == MULTIPLE_CHOICE:
+        return _match_choice(key, answer, options)
+    return (
+        _match_text(key, answer)
+        or _match_boolean(key, answer)
+        or _match_number(key, answer)
+        or _match_list(key, answer)
+        or _match_expression(key, answer, expressions or shared_pool())
+        or Match(Result.UNDECIDED, "none", "no rule applies to these words")
+    )
+
+
+def canonical(*, answer_type: str, answer: str | None, options: Sequence[str] = ()) -> str:
+    """One spelling for answers that mean the same, so that agreement can be counted; empty if none is stated."""
+    if answer is None or len(answer) > MAX_ANSWER_CHARS:
+        return ""
+    if answer_type == MULTIPLE_CHOICE:
+        return choices.named_letter(answer, options) or ""
+    truth = boolean(answer)
+    if truth is not None:
+        return str(truth).lower()
+    quantity = quantities.read(answer)
+    if quantity is not None:
+        # Four digits: models that agree differ in how far they work a number out.
+        return f"{_share(quantity):.4g}"
+    listing = structures.read(answer)
+    if listing is not None and len(listing.elements) > 1:
+        return ", ".join(canonical(answer_type=answer_type, answer=element) for element in listing.elements)
+    return words(answer).casefold()
+
+
+def _share(quantity: Quantity) -> float:
+    try:
+        return float(quantity.value / 100 if quantity.is_percent else quantity.value)
+    except OverflowError:
+        return float("inf") if quantity.value > 0 else float("-inf")
+
+
+def _match_choice(key: str, answer: str, options: Sequence[str]) -> Match:
+    wanted, named = choices.named_letter(key, options), choices.named_letter(answer, options)
+    if wanted is None or named is None:
+        return Match(Result.UNDECIDED, "choice", "no single option is named")
+    if wanted == named:
+        return Match(Result.EQUAL, "choice", "names the right option")
+    return Match(Result.DIFFERENT, "choice", "names another option")
+
+
+def _match_text(key: str, answer: str) -> Match | None:
+    one, other = words(key), words(answer)
+    if not one:
+        return Match(Result.UNDECIDED, "text", "the key has no words to compare")
+    if one == other:
+        return Match(Result.EQUAL, "text", "same text")
+    if one.casefold() == other.casefold() and boolean(key) is None:
+        same = same_but_for_case(one, other)
+        return (
+            Match(Result.EQUAL, "text", "same words")
+            if same
+            else Match(Result.UNDECIDED, "text", "same text but for case, which may matter")
+        )
+    return None
+
+
+def _match_boolean(key: str, answer: str) -> Match | None:
+    wanted = boolean(key)
+    if wanted is None:
+        return None
+    stated = stated_boolean(answer)
+    if stated is not None:
+        return (
+            Match(Result.EQUAL, "boolean", "same truth value")
+            if stated == wanted
+            else Match(Result.DIFFERENT, "boolean", "opposite truth value")
+        )
+    quantity, listing = quantities.read(answer), structures.read(answer)
+    if (quantity and quantity.value != int(wanted)) or (listing and listing.brackets and not quantity):
+        return Match(Result.DIFFERENT, "boolean", "not a truth value")
+    return Match(Result.UNDECIDED, "boolean", "no plain truth value stated")
+
+
+def _match_number(key: str, answer: str) -> Match | None:
+    wanted = quantities.read(key)
+    if wanted is None:
+        return None
+    stated = quantities.read(answer)
+    if stated is not None:
+        return _number_match(quantities.compare(wanted, stated))
+    truth = boolean(answer)
+    if truth is not None:
+        # 0 may be written False and 1 True, never the other way round.
+        if wanted.value == int(truth):
+            return Match(Result.UNDECIDED, "boolean", "a truth value where 0 or 1 is asked for")
+        return Match(Result.DIFFERENT, "boolean", "a truth value where a number is asked for")
+    body = quantities.strip_announcement(words(answer))
+    if _NO_VALUE.match(body) and (wanted.value != 0 or _INFINITE.search(body)):
+        return Match(Result.DIFFERENT, "number", "states that there is no value")
+    listing = structures.read(answer)
+    if listing is not None and len(listing.elements) > 1:
+        if structures.contains(listing, key, _compare_elements):
+            return Match(Result.UNDECIDED, "list", "several values where one is asked for")
+        return Match(Result.DIFFERENT, "list", "several values, none of them near the key")
+    if listing is not None:
+        return _number_match(_compare_elements(key, listing.elements[0]))
+    return _match_prose(wanted, body)
+
+
+def _number_match(nearness: Nearness) -> Match:
+    reason = {
+        Nearness.EQUAL: "same number at the stated precision",
+        Nearness.DIFFERENT: "clearly another number",
+        Nearness.UNDECIDED: "near the key, or a unit or magnitude is in doubt",
+    }[nearness]
+    return Match(Result(nearness), "number", reason)
+
+
+def _match_prose(wanted: Quantity, body: str) -> Match | None:
+    plain = _PROSE.fullmatch(body) and not _NUMBER_WORD.search(body) and not _LETTER_AND_DIGIT.search(body)
+    if not plain or len(body) > MAX_PROSE_CHARS or wanted.unit:
+        return None
+    key = replace(wanted, value=abs(wanted.value))
+    stated = [replace(quantity, value=abs(quantity.value)) for quantity in quantities.literals(body)]
+    # Some digits were not read as a number, or a unit may stand behind one.
+    if not stated or len(stated) != len(_DIGIT_RUN.findall(body)) or _MAYBE_UNIT.search(body):
+        return None
+    if all(quantities.compare(key, quantity) is Nearness.DIFFERENT for quantity in stated):
+        return Match(Result.DIFFERENT, "prose", "none of the numbers in the sentence is near the key")
+    return None
+
+
+def _match_list(key: str, answer: str) -> Match | None:
+    wanted = structures.read(key)
+    if wanted is None:
+        return None
+    stated = structures.read(answer)
+    if stated is not None:
+        return _list_match(structures.compare(wanted, stated, _compare_elements))
+    if boolean(answer) is not None and not any(boolean(element) is not None for element in wanted.elements):
+        return Match(Result.DIFFERENT, "list", "a truth value where several values are asked for")
+    quantity = quantities.read(answer)
+    if quantity is None or "," in answer:
+        return None
+    if len(wanted.elements) == 1:
+        return _list_match(_compare_elements(wanted.elements[0], answer))
+    if all(quantities.read(element) for element in wanted.elements):
+        return Match(Result.DIFFERENT, "list", "one value where several are asked for")
+    return None
+
+
+def _list_match(nearness: Nearness) -> Match:
+    reason = {
+        Nearness.EQUAL: "same elements",
+        Nearness.DIFFERENT: "an element is missing or clearly another",
+        Nearness.UNDECIDED: "order, brackets or an element is in doubt",
+    }[nearness]
+    return Match(Result(nearness), "list", reason)
+
+
+def _compare_elements(key: str, answer: str) -> Nearness:
+    """Compare two elements by text, truth value, number, or as lists within lists."""
+    if words(key) == words(answer) and words(key):
+        return Nearness.EQUAL
+    one, other = quantities.read(key), quantities.read(answer)
+    if one and other:
+        return quantities.compare(one, other)
+    if boolean(key) is not None and boolean(answer) is not None:
+        return Nearness.EQUAL if boolean(key) == boolean(answer) else Nearness.DIFFERENT
+    inner, given = structures.read(key), structures.read(answer)
+    if inner and given:
+        return structures.compare(inner, given, _compare_elements)
+    return Nearness.UNDECIDED
+
+
+def _match_expression(key: str, answer: str, expressions: Expressions) -> Match | None:
+    one, other = _formula(key), _formula(answer)
+    if one is None or other is None:
+        return None
+    finding = expressions.compare(one, other)
+    if finding.problem:
+        return Match(Result.UNDECIDED, "expression", finding.problem)
+    if finding.key and finding.answer and _is_plain_number(one) and _is_plain_number(other):
+        wanted = quantities.read(key) or _found(finding.key)
+        return _number_match(quantities.compare(wanted, _found(finding.answer)))._replace(rule="expression")
+    if finding.equal and not _has_both_cases(one + other):
+        return Match(Result.EQUAL, "expression", "equal formulas")
+    return Match(Result.UNDECIDED, "expression", "not shown to be equal formulas")
+
+
+def _is_plain_number(formula: str) -> bool:
+    """Whether nothing in the formula may be a unit, a percentage, or a logarithm to an unstated base."""
+    letters = {letter for letter in _NAME.sub("", formula) if letter.isalpha()}
+    return letters <= {"e"} and not re.search(r"\\circ|\\degree|[°%$]", formula) and not _BARE_LOG.search(formula)
+
+
+def _has_both_cases(formulas: str) -> bool:
+    """Whether a variable occurs in capitals and in small letters, which math-verify takes for the same."""
+    letters = set(_NAME.sub("", formulas))
+    return any(letter.isupper() and letter.lower() in letters for letter in letters)
+
+
+def _formula(text: str) -> str | None:
+    """The text as a formula for the child process, or None when it is or holds words."""
+    body = unwrap(text).rstrip(" .,;:")
+    # math-verify adds the parts of 5 6, as if it were 5 1/2.
+    if _FORMULA_WORD.search(body) or _TWO_NUMBERS.search(body) or arithmetic.is_ambiguous(body):
+        return None
+    return body if _FORMULA.search(body) or len(body) <= MAX_BARE_FORMULA_CHARS else None
+
+
+def _found(value: tuple[Fraction, bool]) -> Quantity:
+    number, has_decimals = value
+    return Quantity(number, Form.DECIMAL if has_decimals else Form.CLOSED, place=-40)

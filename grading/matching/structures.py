@@ -1,0 +1,114 @@
+"""Lists, tuples, sets and bare enumerations, read and compared element by element."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from grading.matching.quantities import Nearness
+from grading.matching.text import unwrap
+
+MAX_ELEMENTS = 40
+MAX_NESTING = 4
+_OPENING, _CLOSING = "([{", ")]}"
+_ASSIGNMENT = re.compile(r"^\\?[A-Za-z]\w{0,11}\s?(?:=|\\in|∈)\s?(?=[\[({\\])")
+_AND = re.compile(r",?\s+(?:and|or)\s+|\s?;\s?")
+_PLUS_MINUS = re.compile(r"^(?:\\pm|±|\+/-|\+-)\s?(?P<number>[^\s±].*)$")
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+")
+# 1,000 among commas with spaces, or before a group that starts with 0: one number, or two elements?
+_SEPARATOR_OR_COMMA = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
+
+
+class Listing(NamedTuple):
+    """Elements between a pair of brackets; brackets are empty for a bare enumeration."""
+
+    brackets: str
+    elements: tuple[str, ...]
+
+    @property
+    def is_set(self) -> bool:
+        return self.brackets == "{}"
+
+    @property
+    def may_be_interval(self) -> bool:
+        return len(self.elements) == 2 and self.brackets in {"()", "[]", "[)", "(]"}
+
+
+def read(text: str) -> Listing | None:
+    """The listing that the whole text is, or None. `1,5` is none: it may be a decimal comma."""
+    body = unwrap(text).rstrip(" .,;:").replace(r"\{", "{").replace(r"\}", "}")
+    body = _ASSIGNMENT.sub("", body, count=1)
+    signed = _PLUS_MINUS.match(body)
+    if signed:
+        return Listing("{}", (signed["number"], f"-({signed['number']})"))
+    if body[:1] in _OPENING and body[-1:] in _CLOSING and _encloses(body):
+        elements = _split(body[1:-1])
+        return Listing(body[0] + body[-1], elements) if elements and (len(elements) > 1 or body[0] != "(") else None
+    if _DECIMAL_COMMA.fullmatch(body):
+        return None
+    elements = _split(_AND.sub(", ", body))
+    return Listing("", elements) if elements and len(elements) > 1 else None
+
+
+def compare(key: Listing, answer: Listing, compare_elements: Callable[[str, str], Nearness]) -> Nearness:
+    """Whether the answer lists what the key lists; see the rules in the package's docstring."""
+    if key.may_be_interval and answer.may_be_interval and key.brackets != answer.brackets:
+        return Nearness.UNDECIDED
+    grid = [[compare_elements(one, other) for other in answer.elements] for one in key.elements]
+    if any(set(row) == {Nearness.DIFFERENT} for row in grid):
+        return Nearness.DIFFERENT
+    if len(key.elements) != len(answer.elements):
+        # {1, 1, 2} and {1, 2} are the same set, but not the same multiplicities.
+        return Nearness.UNDECIDED if _covers(grid) else Nearness.DIFFERENT
+    if all(row[position] is Nearness.EQUAL for position, row in enumerate(grid)):
+        return Nearness.EQUAL
+    return Nearness.EQUAL if key.is_set and _is_permutation(grid) else _misplaced(grid)
+
+
+def contains(listing: Listing, key: str, compare_elements: Callable[[str, str], Nearness]) -> bool:
+    """Whether any element may be the single value `key`."""
+    return any(compare_elements(key, element) is not Nearness.DIFFERENT for element in listing.elements)
+
+
+def _misplaced(grid: Sequence[Sequence[Nearness]]) -> Nearness:
+    """Different if an element of the answer has no candidate in the key; order alone leaves it in doubt."""
+    strangers = any({row[column] for row in grid} == {Nearness.DIFFERENT} for column in range(len(grid)))
+    return Nearness.DIFFERENT if strangers else Nearness.UNDECIDED
+
+
+def _covers(grid: Sequence[Sequence[Nearness]]) -> bool:
+    """Whether every element of the answer may be one of the key's."""
+    return all(any(row[column] is not Nearness.DIFFERENT for row in grid) for column in range(len(grid[0])))
+
+
+def _is_permutation(grid: Sequence[Sequence[Nearness]]) -> bool:
+    rows = [row.count(Nearness.EQUAL) for row in grid]
+    columns = [sum(row[column] is Nearness.EQUAL for row in grid) for column in range(len(grid))]
+    return set(rows) == set(columns) == {1}
+
+
+def _encloses(body: str) -> bool:
+    """Whether the first and the last bracket belong to each other."""
+    depth = 0
+    for position, char in enumerate(body):
+        depth += (char in _OPENING) - (char in _CLOSING)
+        if depth == 0:
+            return position == len(body) - 1
+    return False
+
+
+def _split(body: str) -> tuple[str, ...] | None:
+    """Elements between outer commas; None when brackets do not match, an element is missing, or a comma is in doubt."""
+    elements, depth, start = [], 0, 0
+    if _SEPARATOR_OR_COMMA.search(body) and (", " in body or ",0" in body):
+        return None
+    for position, char in enumerate(body):
+        depth += (char in _OPENING) - (char in _CLOSING)
+        if char == "," and depth == 0:
+            elements.append(body[start:position].strip())
+            start = position + 1
+        if depth < 0 or depth > MAX_NESTING:
+            return None
+    elements.append(body[start:].strip())
+    return tuple(elements) if depth == 0 and all(elements) and len(elements) <= MAX_ELEMENTS else None
