@@ -200,14 +200,6 @@ gives 47,973 days, and $47{,}973 \equiv 2 \pmod 7$; two days before Thursday is 
         ),
         comments=(
             DemoComment(
-                author="contributor1",
-                text=(
-                    "I gave the conventions so that there is one answer; without them experts would rightly "
-                    "object. If the editors prefer the weekday to go, the question about the year can stand "
-                    "alone."
-                ),
-            ),
-            DemoComment(
                 author="reviewer1",
                 text=(
                     "Perpetual calendars are at hand, true. The two changes of year are the point, and the models "

@@ -347,11 +347,11 @@ points, six cycles.
         comments=(
             DemoComment(
                 author="contributor2",
-                text=("I had not seen the other question. The overlap is complete, so please close this one."),
+                text=("I had not seen the other question. The overlap is complete, so it is right to close this one."),
             ),
         ),
         decision=DemoDecision(
-            by="senior",
+            by="organiser1",
             reason="The same equation in the same group as an earlier question; only the letters differ.",
             code="duplicate",
         ),

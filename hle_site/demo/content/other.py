@@ -127,6 +127,7 @@ The number of classes is $112 / 8 = 14$.
                 "would be welcome."
             ),
             code="too_easy",
+            second_by="organiser2",
         ),
     ),
 )

@@ -61,7 +61,8 @@ class DemoRewording:
 class DemoDecision:
     """Why and by whom a question reached its last status.
 
-    `code` is filled where a coded reason is asked for, `second_by` where two people must act.
+    `code` is filled where a coded reason is asked for, `second_by` where two people must act: who confirms a retraction,
+    or declines what a senior reviewer recommended to decline.
     """
 
     by: str
