@@ -53,7 +53,7 @@ def test_allowance_ends_and_says_when_it_renews(contributor: Any, settings: Any)
         factories.make_checking(by=contributor, prompt=f"What is the number {number} of a long list of numbers?")
     third = factories.make_draft(by=contributor)
 
-    with pytest.raises(Refused, match="used all 2 tests of today.*00:00 UTC"):
+    with pytest.raises(Refused, match=r"used all 2 tests of today.*00:00 UTC"):
         actions.start_check(question=third, by=contributor, terms_version="1")
 
     assert Question.objects.get(pk=third.pk).status == "draft"

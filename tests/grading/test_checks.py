@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from grading import checks, evidence
+from grading import checks, evidence, readiness
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
 from grading.models import Contest, DifficultyCheck, Prediction
 from hle_site import pipeline
@@ -31,13 +31,18 @@ def answer(question: Question, *names: str, verdict: str = Verdict.INCORRECT, te
 def fail(question: Question, name: str, outcome: str, detail: str = "") -> None:
     """Store that a model did not answer."""
     Prediction.objects.filter(tested_hash=question.newest.tested_hash, model__name=name).update(
-        state=PredictionState.UNSCORED, outcome=outcome, outcome_detail=detail, tries=1
+        state=PredictionState.UNSCORED,
+        verdict=Verdict.UNSCORED,
+        decided_by="",
+        outcome=outcome,
+        outcome_detail=detail,
+        tries=1,
     )
 
 
 FIRST = ("simulated-small", "simulated-medium")
 SECOND = ("simulated-large", "simulated-vision")
-THIRD = ("simulated-reasoner", "simulated-reasoner-mini")
+THIRD = ("simulated-swift", "simulated-deep")
 
 
 def test_open_check_plans_the_first_wave_once(contributor: Any) -> None:
@@ -285,12 +290,13 @@ def test_agreement_against_the_key_raises_an_alarm_until_cleared(contributor: An
     factories.settle_check(question, answer="191")
     question = Question.objects.get(pk=question.pk)
 
-    before = guards.refusals("approve", question, organiser)
+    before = list(readiness.no_key_alarm(question, organiser))
     checks.clear_alarm(question=question, by=organiser, reason="Worked out twice by hand.")
 
     assert evidence.key_alarm(question.newest).answer == "191"
     assert [sentence[:34] for sentence in before] == ["Several models agree on an answer "]
-    assert guards.refusals("approve", question, organiser) == []
+    assert list(readiness.no_key_alarm(question, organiser)) == []
+    assert readiness.no_key_alarm in guards._guards["approve"]
 
 
 def test_evidence_of_a_passed_check(contributor: Any) -> None:

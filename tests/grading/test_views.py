@@ -20,6 +20,12 @@ Sign = Callable[[Any], Client]
 HTMX = {"HX-Request": "true"}
 
 
+@pytest.fixture(autouse=True)
+def no_second_factor(settings: Any) -> None:
+    """Staff sign in with a password alone here; the second factor has tests of its own."""
+    settings.REQUIRE_STAFF_FACTOR = False
+
+
 def page(question: Question) -> str:
     return reverse("grading:check", args=[question.pk])
 

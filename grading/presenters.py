@@ -1,0 +1,309 @@
+"""What a reader sees of a check: plain values for the model test page, cut to what the reader may know."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Avg, F, QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from grading import budget, checks, evidence
+from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
+from grading.models import Contest, DifficultyCheck, PanelMember, Prediction
+from grading.policy import KeyAlarm
+from questions.models import Question
+
+SHOWN_REPLY = 20_000
+RECENT = 20
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model of the panel."""
+
+    name: str
+    simulated: bool
+    state: str
+    verdict: str = ""
+    answer: str = ""
+    reply: str = ""
+    reason: str = ""
+    note: str = ""
+    latency_s: float | None = None
+    place: int | None = None
+    asked_at: datetime | None = None
+    retry_at: datetime | None = None
+    contest_url: str = ""
+    contest: Contest | None = None
+    judge_url: str = ""
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A lane: the models that are asked together."""
+
+    number: int
+    state: str
+    note: str
+    cards: list[Card]
+
+
+@dataclass(frozen=True)
+class CheckPanel:
+    """The whole of it."""
+
+    question_id: Any
+    url: str
+    check: DifficultyCheck | None = None
+    is_live: bool = False
+    is_stale: bool = False
+    summary: str = ""
+    said: str = ""
+    steps: list[dict[str, str]] = field(default_factory=list)
+    waves: list[Wave] = field(default_factory=list)
+    n_heard: int = 0
+    n_models: int = 0
+    may_read_answers: bool = False
+    key: str = ""
+    typical_s: float | None = None
+    allowance: budget.Allowance | None = None
+    tries: tuple[int, int] | None = None
+    alarm: KeyAlarm | None = None
+    clear_alarm_url: str = ""
+    retry_url: str = ""
+    earlier: list[DifficultyCheck] = field(default_factory=list)
+
+
+def newest_check(question: Question) -> DifficultyCheck | None:
+    """The check that the page is about."""
+    return (
+        question.checks.select_related("panel__judge__provider", "policy", "revision").order_by("-created_at").first()
+    )
+
+
+def etag(question: Question, check: DifficultyCheck | None, user: Any) -> str:
+    """A tag that changes when anything on the panel does, for this reader; three small queries."""
+    facts: list[Any] = [str(user.pk), question.status, user.has_perm("grading.view_answers", question)]
+    if check is not None:
+        facts += [str(check.pk), check.status, check.wave, check.parked_reason, str(check.due_at)]
+        facts += list(
+            _rows(check).values_list("model_id", "state", "fence", "outcome", "verdict", "due_at", "answered_at")
+        )
+        facts += list(question.contests.values_list("pk", "is_upheld"))
+    return '"' + hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:32] + '"'
+
+
+def panel_of(question: Question, user: Any) -> CheckPanel:
+    """Everything on the model test panel for this reader, who may see the check at all."""
+    check = newest_check(question)
+    url = reverse("grading:check", args=[question.pk])
+    if check is None:
+        return CheckPanel(question_id=question.pk, url=url, **_rights(question, user, None))
+    members = checks.members_for(check.panel_id, check.revision)
+    rows = {row.model_id: row for row in _rows(check)}
+    reader = _Reader(check, question, user, rows)
+    shown = [(member, reader.card(member, rows.get(member.model_id))) for member in members]
+    heard = [row for row in rows.values() if row.state in checks.TERMINAL]
+    return CheckPanel(
+        question_id=question.pk,
+        url=url,
+        check=check,
+        is_live=check.status in {CheckStatus.QUEUED, CheckStatus.RUNNING}
+        or (check.status == CheckStatus.PARKED and check.due_at is not None),
+        is_stale=question.newest.tested_hash != check.tested_hash,
+        summary=_summary(check, members, rows),
+        said=_said(check, len(heard), len(members)),
+        steps=_steps(check, members),
+        waves=_waves(check, shown),
+        n_heard=len(heard),
+        n_models=len(members),
+        may_read_answers=reader.may_read,
+        key=check.revision.answer if reader.may_read else "",
+        typical_s=_typical_s() if check.is_live else None,
+        earlier=list(question.checks.exclude(pk=check.pk).select_related("revision", "panel")[:RECENT]),
+        **_rights(question, user, check),
+    )
+
+
+def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dict[str, Any]:
+    """What only some readers get: allowance and tries for the owner, ways to act for organisers."""
+    found: dict[str, Any] = {}
+    if question.is_owned_by(user):
+        found["allowance"] = budget.allowance(question.contributor)
+        found["tries"] = (budget.tries_used(question), settings.TRIES_PER_FAMILY)
+    may_resolve = user.has_perm("grading.resolve_contest", question)
+    if check is not None and user.has_perm("grading.view_answers", question) and evidence.has_key_alarm(question):
+        found["alarm"] = evidence.key_alarm(question.newest)
+        if may_resolve:
+            found["clear_alarm_url"] = reverse("grading:clear_alarm", args=[question.pk])
+    if check is not None and check.status == CheckStatus.PARKED and may_resolve:
+        found["retry_url"] = reverse("grading:retry", args=[question.pk])
+    return found
+
+
+def _rows(check: DifficultyCheck) -> QuerySet[Prediction]:
+    return Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel_id, draw=0).select_related(
+        "contest"
+    )
+
+
+class _Reader:
+    """Makes the cards for one reader."""
+
+    def __init__(self, check: DifficultyCheck, question: Question, user: Any, rows: dict[int, Prediction]) -> None:
+        self.check, self.question = check, question
+        self.may_read = user.has_perm("grading.view_answers", question)
+        self.may_contest = user.has_perm("grading.contest_verdict", question)
+        self.may_judge = check.status == CheckStatus.PARKED and user.has_perm("grading.resolve_contest", question)
+        self.ahead = _ahead(rows) if check.is_live else None
+
+    def card(self, member: PanelMember, row: Prediction | None) -> Card:
+        face = {"name": member.model.label, "simulated": member.model.is_simulated}
+        if row is None or row.state == PredictionState.SKIPPED:
+            return Card(**face, **self._not_asked())
+        if row.state == PredictionState.SETTLED:
+            return Card(**face, **(self._settled(row) if self.may_read else {"state": "answered"}))
+        if row.state == PredictionState.UNSCORED:
+            return Card(**face, **self._unscored(row))
+        return Card(**face, **self._open(row))
+
+    def _not_asked(self) -> dict[str, Any]:
+        if self.check.is_live:
+            return {"state": "waiting", "note": _("Asked only if no model before it ends the test.")}
+        return {"state": "skipped", "note": _("Not needed.")}
+
+    def _settled(self, row: Prediction) -> dict[str, Any]:
+        contest = getattr(row, "contest", None)
+        can_contest = self.may_contest and contest is None and row.verdict == Verdict.CORRECT
+        return {
+            "state": row.state,
+            "verdict": row.verdict,
+            "answer": row.answer or _("It stated no final answer."),
+            "reply": row.reply[:SHOWN_REPLY],
+            "reason": self._who_decided(row),
+            "note": self._about(row),
+            "latency_s": (row.latency_ms or 0) / 1000,
+            "contest": contest,
+            "contest_url": reverse("grading:contest", args=[self.question.pk, row.pk]) if can_contest else "",
+        }
+
+    def _who_decided(self, row: Prediction) -> str:
+        if row.decided_by == DecidedBy.JUDGE:
+            return _("%(judge)s (judge): %(why)s") % {"judge": self.check.panel.judge.label, "why": row.verdict_reason}
+        if row.decided_by == DecidedBy.PERSON:
+            return _("Decided by a person: %(why)s") % {"why": row.verdict_reason}
+        return _("Compared automatically (rule “%(rule)s”): %(why)s.") % {"rule": row.rule, "why": row.verdict_reason}
+
+    def _about(self, row: Prediction) -> str:
+        parts = [_("It was %(n)d %% sure.") % {"n": row.confidence}] if row.confidence is not None else []
+        if self.check.revision.is_choice:
+            parts.append(
+                _("It saw the options in another order; the letter here is yours, in its reply it is its own.")
+            )
+        return " ".join(parts)
+
+    def _unscored(self, row: Prediction) -> dict[str, Any]:
+        what = _("The judge could not be read") if row.outcome == OutcomeKind.ANSWER else row.get_outcome_display()
+        kept = row.outcome == OutcomeKind.ANSWER and self.may_judge
+        return {
+            "state": "unscored",
+            "reason": _("%(what)s. Not counted as right or wrong.") % {"what": what},
+            "note": row.outcome_detail,
+            "retry_at": self.check.due_at if self.check.status == CheckStatus.PARKED else None,
+            "judge_url": reverse("grading:judge", args=[self.question.pk, row.pk]) if kept else "",
+        }
+
+    def _open(self, row: Prediction) -> dict[str, Any]:
+        if row.state == PredictionState.ASKED:
+            return {"state": "asked", "asked_at": row.asked_at}
+        if row.state == PredictionState.ANSWERED:
+            return {
+                "state": "asked",
+                "note": _("It has answered; the answer is being compared."),
+                "asked_at": row.asked_at,
+            }
+        if row.tries:
+            reason = _("%(what)s. Not counted; it is asked again.") % {"what": row.get_outcome_display()}
+            return {"state": "waiting", "reason": reason, "retry_at": row.due_at}
+        return {"state": "waiting", "place": (self.ahead or 0) + 1}
+
+
+def _ahead(rows: dict[int, Prediction]) -> int:
+    """How many answers of other questions are due before the first one of these."""
+    due = [row.due_at for row in rows.values() if row.state == PredictionState.WAITING and not row.tries]
+    if not due:
+        return 0
+    return Prediction.objects.filter(state=PredictionState.WAITING, worker=None, due_at__lt=min(due)).count()
+
+
+def _summary(check: DifficultyCheck, members: list[PanelMember], rows: dict[int, Prediction]) -> str:
+    if check.status == CheckStatus.PASSED:
+        return _("%(why)s The question passed: add the rationale and submit it.") % {"why": check.outcome_reason}
+    if check.status == CheckStatus.FAILED:
+        return _("%(why)s That is too easy under the policy of this call.") % {"why": check.outcome_reason}
+    if check.status == CheckStatus.CANCELLED:
+        return _("The test was stopped. Answers that arrived are kept and are not asked for again.")
+    if check.status == CheckStatus.PARKED:
+        return _("No verdict yet, and not counted as a try. %(why)s") % {"why": check.parked_reason}
+    if check.status == CheckStatus.QUEUED:
+        return _("The test is planned. It begins as soon as a place is free.")
+    n_asking = sum(row.state not in {*checks.TERMINAL, PredictionState.SKIPPED} for row in rows.values())
+    last = max((member.wave for member in members), default=1)
+    return ngettext(
+        "Wave %(wave)d of %(last)d: %(n)d model is at work.",
+        "Wave %(wave)d of %(last)d: %(n)d models are at work.",
+        n_asking,
+    ) % {"wave": check.wave, "last": last, "n": n_asking}
+
+
+def _said(check: DifficultyCheck, n_heard: int, n_models: int) -> str:
+    """What a screen reader hears when the panel changes."""
+    return _("%(status)s, %(n)d of %(all)d models heard") % {
+        "status": check.get_status_display(),
+        "n": n_heard,
+        "all": n_models,
+    }
+
+
+def _steps(check: DifficultyCheck, members: list[PanelMember]) -> list[dict[str, str]]:
+    waves = sorted({member.wave for member in members})
+    queued = {"label": _("Queued"), "state": "current" if check.status == CheckStatus.QUEUED else "done"}
+    steps = [{"label": _("Wave %(n)d") % {"n": wave}, "state": _wave_state(check, wave)} for wave in waves]
+    end = {CheckStatus.PASSED: "done", CheckStatus.FAILED: "failed", CheckStatus.CANCELLED: "failed"}
+    return [queued, *steps, {"label": _("Verdict"), "state": end.get(CheckStatus(check.status), "todo")}]
+
+
+def _wave_state(check: DifficultyCheck, wave: int) -> str:
+    if wave > check.wave or check.status == CheckStatus.QUEUED:
+        return "todo"
+    is_running = wave == check.wave and check.status in {CheckStatus.RUNNING, CheckStatus.PARKED}
+    return "current" if is_running else "done"
+
+
+def _waves(check: DifficultyCheck, shown: list[tuple[PanelMember, Card]]) -> list[Wave]:
+    lanes: dict[int, list[Card]] = {}
+    for member, card in shown:
+        lanes.setdefault(member.wave, []).append(card)
+    return [Wave(wave, _wave_state(check, wave), _wave_note(check, wave), cards) for wave, cards in lanes.items()]
+
+
+def _wave_note(check: DifficultyCheck, wave: int) -> str:
+    if wave <= check.wave:
+        return ""
+    return _("asked only if the question survives") if check.is_live else _("not needed")
+
+
+def _typical_s() -> float | None:
+    """How long recent tests took from start to verdict."""
+    recent = DifficultyCheck.objects.settled().filter(settled_at__gte=timezone.now() - timedelta(days=7))
+    newest = recent.order_by("-settled_at").values("pk")[:RECENT]
+    spans = DifficultyCheck.objects.filter(pk__in=newest).aggregate(mean=Avg(F("settled_at") - F("created_at")))
+    return spans["mean"].total_seconds() if spans["mean"] else None

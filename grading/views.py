@@ -1,0 +1,194 @@
+"""The model test, what people may do to it, and the page of those who run it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from grading import checks, operations, presenters, tasks
+from grading.enums import CheckStatus, OutcomeKind, PredictionState
+from grading.forms import ContestForm, JudgeForm, ReasonForm, ResolveForm
+from grading.models import Contest, DifficultyCheck, Prediction
+from hle_site.audit import log
+from questions.models import Question
+from questions.workflow import InvalidTransition, Refused
+
+
+def _question(request: HttpRequest, pk: Any, permission: str) -> Question:
+    """Return a question that the reader may see, or say 404; then ask the permission, or say 403."""
+    visible = Question.objects.visible_to(request.user).select_related("call", "contributor")
+    question = get_object_or_404(visible, pk=pk)
+    if not request.user.has_perm(permission, question):
+        raise PermissionDenied
+    return question
+
+
+def _prediction(question: Question, pk: Any) -> Prediction:
+    """Return an answer to one of the question's texts; another's does not exist here."""
+    hashes = question.revisions.values("tested_hash")
+    rows = Prediction.objects.filter(tested_hash__in=hashes).select_related("model__provider", "revision__image")
+    return get_object_or_404(rows, pk=pk)
+
+
+def _add_errors(form: Any, error: Exception) -> int:
+    """Put what an action says beside what was typed, and return the status of the answer."""
+    for sentence in error.sentences if isinstance(error, Refused) else [str(error)]:
+        form.add_error(None, sentence)
+    return 409 if isinstance(error, InvalidTransition) else 400
+
+
+@require_GET
+def check(request: HttpRequest, pk: Any) -> HttpResponse:
+    """The model test of a question; asked by the page itself, only the panel, and nothing when nothing changed."""
+    question = _question(request, pk, "grading.view_check")
+    tag = presenters.etag(question, presenters.newest_check(question), request.user)
+    if request.htmx and request.headers.get("If-None-Match") == tag:
+        return HttpResponseNotModified()
+    template = "grading/_panel.html" if request.htmx else "grading/check.html"
+    context = {"question": question, "panel": presenters.panel_of(question, request.user)}
+    response = render(request, template, context)
+    response["ETag"] = tag
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def contest(request: HttpRequest, pk: Any, prediction_pk: Any) -> HttpResponse:
+    """Object to the verdict on one answer."""
+    question = _question(request, pk, "grading.contest_verdict")
+    prediction = _prediction(question, prediction_pk)
+    form = ContestForm(request.POST or None)
+    status = 200
+    if form.is_valid():
+        try:
+            checks.contest(prediction=prediction, question=question, by=request.user, **form.cleaned_data)
+        except Refused as error:
+            status = _add_errors(form, error)
+        else:
+            messages.success(
+                request, _("Your objection was recorded. An organiser looks at it; you will find the answer here.")
+            )
+            return redirect("grading:check", pk=question.pk)
+    title, action = _("Contest this verdict"), _("Send the objection")
+    return _decide(request, question, prediction, form, status, title=title, action=action)
+
+
+@require_http_methods(["GET", "POST"])
+def resolve(request: HttpRequest, pk: Any, contest_pk: Any) -> HttpResponse:
+    """Uphold or dismiss a contest."""
+    question = _question(request, pk, "grading.resolve_contest")
+    found = get_object_or_404(Contest.objects.filter(question=question), pk=contest_pk)
+    form = ResolveForm(request.POST or None)
+    status = 200
+    if form.is_valid():
+        try:
+            follows = checks.resolve_contest(
+                contest=found,
+                by=request.user,
+                is_upheld=form.cleaned_data["decision"] == "uphold",
+                resolution=form.cleaned_data["reason"],
+            )
+        except (Refused, InvalidTransition) as error:
+            status = _add_errors(form, error)
+        else:
+            messages.success(request, FOLLOWS[follows]())
+            return redirect("grading:operations")
+    prediction = _prediction(question, found.prediction_id)
+    title, action = _("Contest of a verdict"), _("Decide")
+    return _decide(request, question, prediction, form, status, title=title, action=action, contest=found)
+
+
+FOLLOWS = {
+    "dismissed": lambda: _("The contest was dismissed. The contributor reads your reason."),
+    "recorded": lambda: _("The verdict was changed. It does not change the outcome of the test."),
+    "passed": lambda: _("The verdict was changed, and the question passes the test now."),
+    "test_again": lambda: _(
+        "The verdict was changed. The contributor can start the test again; only missing models are asked."
+    ),
+}
+
+
+@require_http_methods(["GET", "POST"])
+def judge(request: HttpRequest, pk: Any, prediction_pk: Any) -> HttpResponse:
+    """Decide a complete answer that the judge could not; the read is logged."""
+    question = _question(request, pk, "grading.resolve_contest")
+    prediction = _prediction(question, prediction_pk)
+    if prediction.outcome != OutcomeKind.ANSWER or prediction.state != PredictionState.UNSCORED:
+        messages.warning(request, _("This answer needs no person any more."))
+        return redirect("grading:operations")
+    form = JudgeForm(request.POST or None)
+    status = 200
+    if form.is_valid():
+        try:
+            checks.judge_by_person(prediction=prediction, question=question, by=request.user, **form.cleaned_data)
+        except Refused as error:
+            status = _add_errors(form, error)
+        else:
+            messages.success(request, _("Your verdict was recorded, and the test goes on."))
+            tasks.hint("")
+            return redirect("grading:operations")
+    log.record("prediction.read", by=request.user, on=prediction)
+    title, action = _("Judge an answer"), _("Record the verdict")
+    return _decide(request, question, prediction, form, status, title=title, action=action)
+
+
+def _decide(
+    request: HttpRequest, question: Question, prediction: Prediction, form: Any, status: int, **context: Any
+) -> HttpResponse:
+    """The page on which one answer is looked at beside the key."""
+    values = {"question": question, "prediction": prediction, "revision": prediction.revision, "form": form, **context}
+    return render(request, "grading/decide.html", values, status=status)
+
+
+@require_POST
+def retry(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Ask again what is unscored in a parked check."""
+    question = _question(request, pk, "grading.resolve_contest")
+    parked = DifficultyCheck.objects.filter(question=question, status=CheckStatus.PARKED).first()
+    if parked and checks.resume(parked, by=request.user):
+        tasks.hint(str(parked.pk))
+        messages.success(request, _("The models without an answer are asked again. What was scored stands."))
+    else:
+        messages.warning(request, _("This test is not parked any more."))
+    return redirect("grading:operations")
+
+
+@require_http_methods(["GET", "POST"])
+def clear_alarm(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Record that the key holds although models agree on another answer."""
+    question = _question(request, pk, "grading.resolve_contest")
+    form = ReasonForm(request.POST or None)
+    status = 200
+    if form.is_valid():
+        try:
+            checks.clear_alarm(question=question, by=request.user, reason=form.cleaned_data["reason"])
+        except Refused as error:
+            status = _add_errors(form, error)
+        else:
+            messages.success(request, _("The alarm was cleared; your reason is on record."))
+            return redirect("grading:check", pk=question.pk)
+    values = {
+        "title": _("Clear the key alarm"),
+        "body": _("Several models agree on an answer that is not the key. Say how the key was verified."),
+        "form": form,
+        "confirm_label": _("The key holds"),
+        "cancel_url": request.path.removesuffix("clear-alarm/"),
+    }
+    return render(request, "confirm.html", values, status=status)
+
+
+@require_GET
+def operations_page(request: HttpRequest) -> HttpResponse:
+    """Queue, workers, providers, spending, and what waits for a person."""
+    if not request.user.has_perm("grading.view_operations"):
+        raise PermissionDenied
+    board = operations.board(request.user)
+    questions = {row.question_id for row in [*board.parked, *board.contests]}
+    mine = Question.objects.visible_to(request.user).filter(pk__in=questions)
+    may_act = {question.pk for question in mine if request.user.has_perm("grading.resolve_contest", question)}
+    return render(request, "grading/operations.html", {"board": board, "may_act": may_act})
