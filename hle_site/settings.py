@@ -73,7 +73,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "django_filters",
     "django_htmx",
     "template_partials",
@@ -235,6 +234,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 if not IS_PRODUCTION:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     WHITENOISE_USE_FINDERS = True
+    STATIC_ROOT = None  # nothing is collected: files come from where they lie
 
 # --- providers and budgets ---
 PROVIDER_HOSTS = env.list("PROVIDER_HOSTS", default=[])  # hosts that a provider's address may name
@@ -260,14 +260,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["hle_site.accounts.tokens.DenyAll"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.MultiPartParser"],
-    "DEFAULT_PAGINATION_CLASS": "hle_site.api.KeysetPagination",
+    "DEFAULT_PAGINATION_CLASS": "hle_site.api_frame.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.UserRateThrottle",
         "rest_framework.throttling.AnonRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"user": "600/min", "anon": "60/min"},
-    "EXCEPTION_HANDLER": "hle_site.api.exception_handler",
+    "EXCEPTION_HANDLER": "hle_site.api_frame.exception_handler",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS would list choices
     "FORMAT_SUFFIX_KWARG": None,
     "URL_FORMAT_OVERRIDE": None,
     "PAGE_SIZE": 30,
@@ -276,9 +277,12 @@ SPECTACULAR_SETTINGS = {
     "TITLE": SITE_NAME,
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {  # four kinds of status in one schema
+        "QuestionStatus": "questions.enums.Status",
+        "CheckStatus": "grading.enums.CheckStatus",
+        "AssignmentStatus": "review.enums.AssignmentStatus",
+        "ReleaseStatus": "questions.enums.ReleaseStatus",
+    },
 }
 
 # --- logs: one JSON object a line, ids and no text ---

@@ -1,0 +1,113 @@
+"""The API of difficulty checks: where a check stands and what each model said. Scope `draft`, read only."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from grading.models import DifficultyCheck, Prediction
+from hle_site.accounts.enums import Scope
+from hle_site.accounts.models import ApiToken
+from hle_site.accounts.tokens import HasScope
+from questions.models import Question
+
+
+class PredictionSerializer(serializers.ModelSerializer[Prediction]):
+    """One model's answer; the raw reply is not in it."""
+
+    model = serializers.CharField(source="model.label")
+    is_simulated = serializers.BooleanField(source="model.is_simulated")
+
+    class Meta:
+        model = Prediction
+        fields = [
+            "model",
+            "is_simulated",
+            "wave",
+            "state",
+            "outcome",
+            "answer",
+            "verdict",
+            "verdict_reason",
+            "decided_by",
+            "rule",
+            "answered_at",
+        ]
+
+
+class CheckSerializer(serializers.ModelSerializer[DifficultyCheck]):
+    """Where a check stands, and why it stands still."""
+
+    panel = serializers.CharField(source="panel.__str__")
+    policy = serializers.CharField(source="policy.version")
+
+    class Meta:
+        model = DifficultyCheck
+        fields = [
+            "id",
+            "status",
+            "wave",
+            "panel",
+            "policy",
+            "is_simulated",
+            "parked_reason",
+            "outcome_reason",
+            "created_at",
+            "started_at",
+            "settled_at",
+        ]
+
+
+class _OfQuestion(APIView):
+    permission_classes = [HasScope]
+    scope = Scope.DRAFT
+
+    def question(self, permission: str) -> Question:
+        """Return the question that the address names: for a token one of its owner's, for a session one that may be read."""
+        user: Any = self.request.user
+        readable = Question.objects.visible_to(user)
+        if isinstance(self.request.auth, ApiToken):
+            readable = readable.owned_by(user)
+        question = get_object_or_404(readable, pk=self.kwargs["pk"])
+        if not user.has_perm(permission, question):
+            raise PermissionDenied
+        return question
+
+    def newest(self, question: Question) -> DifficultyCheck:
+        """Return the newest check."""
+        return get_object_or_404(
+            question.checks.select_related("panel", "policy", "revision").order_by("-created_at")[:1]
+        )
+
+
+class CheckView(_OfQuestion):
+    """The newest check of a question."""
+
+    @extend_schema(responses=CheckSerializer, operation_id="questions_check")
+    def get(self, request: Request, pk: Any) -> Response:
+        """Return where the newest check stands."""
+        return Response(CheckSerializer(self.newest(self.question("grading.view_check"))).data)
+
+
+class PredictionsView(_OfQuestion):
+    """The answers of the newest check."""
+
+    @extend_schema(responses=PredictionSerializer(many=True), operation_id="questions_predictions")
+    def get(self, request: Request, pk: Any) -> Response:
+        """Return each model's answer with its verdict and the reason, in the order of the panel."""
+        check = self.newest(self.question("grading.view_answers"))
+        # draws beyond the first are confirmations, open after the decision only
+        rows = Prediction.objects.of(check.revision).filter(panel=check.panel, draw=0)
+        return Response(PredictionSerializer(rows, many=True).data)
+
+
+urlpatterns = [
+    path("questions/<uuid:pk>/check/", CheckView.as_view(), name="api-questions-check"),
+    path("questions/<uuid:pk>/predictions/", PredictionsView.as_view(), name="api-questions-predictions"),
+]

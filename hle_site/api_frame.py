@@ -1,0 +1,72 @@
+"""The API's frame: one error shape and keyset pages. Routes are in `api`."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_handler
+
+from hle_site.uploads import RefusedPicture
+from questions.actions import EditConflict
+from questions.workflow import InvalidTransition, Refused
+from review.actions import EditConflict as ReviewConflict
+
+
+class KeysetPagination(CursorPagination):
+    """Pages by key, newest first; no totals."""
+
+    ordering = ("-created_at", "-id")
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer every refusal with `{"error": {"code", "message", ...}}`; what is not a refusal is an error of ours."""
+    known = _of_actions(error)
+    if known:
+        return known
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    response = drf_handler(error, context)
+    if response is None:
+        return None
+    assert isinstance(error, exceptions.APIException)
+    if isinstance(error, exceptions.ValidationError):
+        response.data = {
+            "error": {"code": "invalid", "message": _("Some fields need another look."), "fields": response.data}
+        }
+    elif isinstance(error, exceptions.NotFound):
+        # one answer for what is unknown and what is hidden
+        response.data = {"error": {"code": "not_found", "message": _("There is nothing here that you may see.")}}
+    else:
+        response.data = {"error": {"code": error.default_code, "message": str(error.detail)}}
+    return response
+
+
+def _of_actions(error: Exception) -> Response | None:
+    match error:
+        case Refused():
+            return _answer(409, "refused", str(error), {"reasons": error.sentences})
+        case InvalidTransition():
+            return _answer(409, "invalid_transition", str(error))
+        case EditConflict():
+            return _answer(409, "edit_conflict", str(error), {"version": error.revision.version})
+        case ReviewConflict():
+            return _answer(409, "edit_conflict", str(error), {"version": error.review.version})
+        case RefusedPicture():
+            return _answer(400, "invalid", str(error))
+        case ValidationError():
+            return _answer(400, "invalid", " ".join(error.messages))
+        case RecursionError():
+            return _answer(400, "invalid", _("The body is nested too deeply."))
+    return None
+
+
+def _answer(status: int, code: str, message: str, extra: dict[str, Any] | None = None) -> Response:
+    return Response({"error": {"code": code, "message": message, **(extra or {})}}, status=status)
