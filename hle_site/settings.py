@@ -132,6 +132,7 @@ TEMPLATES = [
 DATABASES = {"default": env.db("DATABASE_URL")}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["TEST"] = {"TEMPLATE": env.str("HLE_TEST_TEMPLATE", default="template1")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
