@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -75,7 +75,7 @@ def detail(request: HttpRequest, version: str) -> HttpResponse:
 
 
 def _detail(request: HttpRequest, release: Release, form: LicenceForm, *, status: int = 200) -> HttpResponse:
-    items = release.items.in_public().order_by("public_id").only("public_id", "row", "row_hash", "change")
+    items = release.items.in_public().order_by("public_id").only("release", "public_id", "row", "row_hash")
     changes = release.items.exclude(change=ItemChange.SAME).filter(split="public").order_by("change", "public_id")
     context = {
         "release": release,
@@ -224,11 +224,3 @@ def _find_item(request: HttpRequest, release: Release, public_id: str) -> Releas
     if not is_open and not Question.objects.visible_to(request.user).filter(pk=found.question_id).exists():
         raise Http404
     return found
-
-
-def page_query(page: Page) -> dict[str, str]:
-    """Return the addresses of the neighbours of a page, for the component."""
-    return {
-        "previous_url": f"?page={page.previous_page_number()}" if page.has_previous() else "",
-        "next_url": f"?page={page.next_page_number()}" if page.has_next() else "",
-    }
