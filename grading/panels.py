@@ -1,10 +1,16 @@
-"""Providers and panels as data: the simulated panel that every site starts with."""
+"""Providers and panels as data: the simulated panel that every site starts with, and panels loaded from a file."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 
+from grading.enums import Dialect
 from grading.models import CallPanel, ModelSpec, Panel, PanelMember, Policy, Provider
+from hle_site.audit import log
 from questions.models import Call
 
 POLICY = "paper-2025-1"
@@ -53,3 +59,109 @@ def ensure_simulated_panel(**_kwargs: Any) -> Panel:
     for call in Call.objects.filter(panel_choice=None):
         CallPanel.objects.create(call=call, panel=panel, policy=policy)
     return panel
+
+
+class PanelRefused(Exception):
+    """The file cannot become a panel; the message names the entry and what it lacks."""
+
+
+@transaction.atomic
+def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
+    """Create or update the providers and models of a file, make the next version of its panel, and let the call use it.
+
+    `data` has `panel` (slug, title, judge), `providers` and `models` by name. A panel version that exists is never changed:
+    loading again makes the next one. Raises PanelRefused with a sentence, and then nothing is stored.
+    """
+    try:
+        providers = {slug: _provider(slug, row, by=by) for slug, row in data["providers"].items()}
+        models = {name: _model(name, row, providers) for name, row in data["models"].items()}
+        head = data["panel"]
+        judge, rows = models[head["judge"]], data["models"]
+    except (KeyError, AttributeError, TypeError) as error:
+        raise PanelRefused(
+            f"The file lacks an entry: {error}. It needs [panel], [providers.NAME] and [models.NAME]."
+        ) from error
+    except ValidationError as error:
+        raise PanelRefused(" ".join(error.messages)) from error
+    members = [name for name in rows if rows[name].get("wave")]
+    if not members:
+        raise PanelRefused("No model has a wave: give at least one model `wave = 1`.")
+    newest = Panel.objects.filter(slug=head["slug"]).order_by("-version").first()
+    panel = Panel.objects.create(
+        slug=head["slug"],
+        version=newest.version + 1 if newest else 1,
+        title=head.get("title", head["slug"]),
+        judge=judge,
+    )
+    PanelMember.objects.bulk_create(
+        PanelMember(
+            panel=panel,
+            model=models[name],
+            wave=rows[name]["wave"],
+            position=position,
+            for_text=rows[name].get("for_text", True),
+            for_images=rows[name].get("takes_images", False),
+        )
+        for position, name in enumerate(members)
+    )
+    policy = Policy.objects.get(version=POLICY)
+    CallPanel.objects.update_or_create(call=call, defaults={"panel": panel, "policy": policy})
+    log.record("panel.load", by=by, on=panel, after=str(panel.version))
+    return panel
+
+
+PROVIDER_FIELDS = {
+    "name",
+    "base_url",
+    "base_url_env",
+    "key_env",
+    "dialect",
+    "max_connections",
+    "requests_per_minute",
+    "no_training_terms",
+}
+MODEL_FIELDS = {
+    "label", "takes_images", "takes_system_prompt", "takes_temperature", "takes_schema", "token_parameter", "max_tokens",
+    "timeout_s", "usd_per_million_in", "usd_per_million_out", "price_version",
+}  # fmt: skip
+PANEL_FIELDS = {"provider", "model", "wave", "for_text"}
+
+
+def _provider(slug: str, row: dict[str, Any], *, by: Any) -> Provider:
+    _refuse_unknown(f"providers.{slug}", row, PROVIDER_FIELDS)
+    host = urlsplit(row.get("base_url", "")).hostname
+    if host and host not in settings.PROVIDER_HOSTS:
+        raise PanelRefused(
+            f"providers.{slug}: the host {host} is not in PROVIDER_HOSTS; who runs the site must allow it there."
+        )
+    if not row.get("no_training_terms"):
+        raise PanelRefused(
+            f"providers.{slug}: no_training_terms is missing: name the agreement by which the provider does not train on questions."
+        )
+    provider = Provider.objects.filter(slug=slug).first() or Provider(slug=slug, name=slug, dialect=Dialect.OPENAI_CHAT)
+    for name, value in row.items():
+        setattr(provider, name, value)
+    provider.no_training_at, provider.no_training_by = timezone.now(), by
+    provider.full_clean(validate_unique=False)
+    provider.save()
+    return provider
+
+
+def _model(name: str, row: dict[str, Any], providers: dict[str, Provider]) -> ModelSpec:
+    _refuse_unknown(f"models.{name}", row, MODEL_FIELDS | PANEL_FIELDS)
+    provider = providers[row["provider"]]
+    api_name = row.get("model", name)
+    spec = ModelSpec.objects.filter(provider=provider, name=api_name).first() or ModelSpec(
+        provider=provider, name=api_name, label=name
+    )
+    for field in MODEL_FIELDS & row.keys():
+        setattr(spec, field, str(row[field]) if field.startswith("usd_") else row[field])
+    spec.full_clean(validate_unique=False)
+    spec.save()
+    return spec
+
+
+def _refuse_unknown(place: str, row: dict[str, Any], known: set[str]) -> None:
+    unknown = sorted(row.keys() - known)
+    if unknown:
+        raise PanelRefused(f"{place}: {', '.join(unknown)} is not known; known are {', '.join(sorted(known))}.")
