@@ -11,8 +11,9 @@ Rules, tried in this order (`Match.rule`):
   exactly one option. Two letters, a letter next to the text of another option, or a letter out of range are
   undecided.
 * `text`: equal after normalisation (NFKC with superscripts kept, spaces, quotes, markup, outer punctuation, a leading
-  article). A difference of case alone counts as equal for words of four or more different letters in ordinary casing,
-  else it is undecided: `CO` is not `Co`. Unequal words are never `different`: they may be synonyms.
+  article). A difference of case alone counts as equal for ordinary words (four different letters or more; three if
+  only the first letter differs), else it is undecided: `CO` is not `Co`. Unequal words are never `different`: they
+  may be synonyms.
 * `boolean`: true/yes and false/no, also with a reason after them. A number is no boolean, except that 0 and 1 are in
   doubt.
 * `number`: literals with thousands separators, percent, scientific notation, a unit; fractions and closed forms of
@@ -26,11 +27,11 @@ Rules, tried in this order (`Match.rule`):
     unit is in play or the two differ by a power of ten alone (a prefix, a percentage): then undecided. So is all that
     lies between.
   - A statement that there is no value (infinite, undefined, cannot be determined) is different from a number.
-* `prose`: a short sentence without formulas, units or number words, none of whose numbers is near a numeric key, is
-  different.
+* `prose`: a sentence without formulas whose only number is its last word, after `is` or the like, and which is clearly
+  another number than the key, is different.
 * `list`: elements in order are equal; in another order equal only if the key is a set; different if an element of the
-  key has no candidate in the answer or the counts differ. Round against square brackets around two elements may be an
-  interval: undecided.
+  key has no candidate in the answer or the counts differ, unless an element cannot be read. Round against square
+  brackets around two elements may be an interval: undecided.
 * `expression`: formulas that math-verify finds equal in both directions, and that agree at sampled points. Not equal
   is undecided, except when both sides are numbers, to which the rule for numbers applies.
 

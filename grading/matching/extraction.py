@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _DRESS = r"[ \t>#*_`-]{0,12}"
 _NAME = r"(?P<name>explanation|(?:final[ \t]|exact[ \t])?answer|confidence)"
-_COLON = r"[ \t]?[*_`]{0,3}[ \t]?[:：][ \t]?[*_`]{0,3}"
+_COLON = r"[ \t]?[*_`]{0,3}[ \t]?[:：](?:[*_`]{1,3}(?=\s|$))?"
 _LABEL = re.compile(f"^{_DRESS}{_NAME}{_COLON}", re.IGNORECASE | re.MULTILINE)
 _PERCENTAGE = re.compile(r"(?P<value>[-+]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}))[ \t]*(?P<percent>\\?%)?")
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")

@@ -119,12 +119,6 @@ def strip_announcement(body: str) -> str:
     return _CURRENCY.sub(r"\1", body, count=1).rstrip(" .,;:")
 
 
-def literals(text: str) -> list[Quantity]:
-    """All numbers written as digits in the text, in order."""
-    found = [_literal(head[0].rstrip(".,").strip()) for head in _LITERAL_HEAD.finditer(text)]
-    return [quantity for quantity in found if quantity is not None]
-
-
 def compare(key: Quantity, answer: Quantity) -> Nearness:
     """Whether the answer states the key's number to the key's precision; see the rules in the package's docstring."""
     if key.unit and answer.unit and key.unit != answer.unit:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from grading.matching.quantities import Nearness
-from grading.matching.text import unwrap
+from grading.matching.text import words
 
 MAX_ELEMENTS = 40
 MAX_NESTING = 4
@@ -37,7 +37,7 @@ class Listing(NamedTuple):
 
 def read(text: str) -> Listing | None:
     """The listing that the whole text is, or None. `1,5` is none: it may be a decimal comma."""
-    body = unwrap(text).rstrip(" .,;:").replace(r"\{", "{").replace(r"\}", "}")
+    body = words(text).replace(r"\{", "{").replace(r"\}", "}")
     body = _ASSIGNMENT.sub("", body, count=1)
     signed = _PLUS_MINUS.match(body)
     if signed:
@@ -56,6 +56,9 @@ def compare(key: Listing, answer: Listing, compare_elements: Callable[[str, str]
     if key.may_be_interval and answer.may_be_interval and key.brackets != answer.brackets:
         return Nearness.UNDECIDED
     grid = [[compare_elements(one, other) for other in answer.elements] for one in key.elements]
+    # An element that nothing can be said about is words around the list, or holds the one that seems to be missing.
+    if any({row[column] for row in grid} == {Nearness.UNDECIDED} for column in range(len(answer.elements))):
+        return Nearness.UNDECIDED
     if any(set(row) == {Nearness.DIFFERENT} for row in grid):
         return Nearness.DIFFERENT
     if len(key.elements) != len(answer.elements):

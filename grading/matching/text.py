@@ -21,8 +21,11 @@ _MATH_SPACE = re.compile(r"(?<!\\)\\[,;:! ]|~")
 _MATH_DELIMITER = re.compile(r"\\?\$\$?|\\\(|\\\)|(?<!\\)\\\[|(?<!\\)\\\]")
 _SPACES = re.compile(r"\s+")
 _ARTICLE = re.compile(r"^(?:the\s+(?=\w\w)|an?\s+(?=[^\W\d_]{3}))", re.IGNORECASE)
+_ANNOUNCED = re.compile(r"^(?:the )?(?:final |exact |correct )?answer(?: is| ?:) ?:? ?", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
+MAX_BOXES = 20
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_EMPHASIS = re.compile(r"(?<![\w*])(\*\*|__)(?=\S)([^*_]+)(?<=\S)\1(?![\w*])")
 _QUOTES = ('"', "'", "`", "**", "__", "*", "_")
 
 TRUE_WORDS = frozenset({"true", "yes"})
@@ -37,8 +40,8 @@ _HEDGE = re.compile(
 
 def unwrap(text: str) -> str:
     r"""Text without invisible characters, markdown emphasis, math delimiters, `\text{}` and `\boxed{}`."""
-    text = _only_box(_INVISIBLE.sub("", text).strip())
-    text = _VULGAR.sub(_spell_vulgar, text)
+    text = _unbox(_INVISIBLE.sub("", text)).strip()
+    text = _VULGAR.sub(_spell_vulgar, _EMPHASIS.sub(r"\2", text))
     text = _SUPERSCRIPT_RUN.sub(lambda run: f"^({''.join(_SUPERSCRIPTS[char] for char in run[0])})", text)
     text = _DIGIT_SPACE.sub("", text).replace("{,}", ",")
     text = unicodedata.normalize("NFKC", text).translate(_PUNCTUATION)
@@ -49,18 +52,18 @@ def unwrap(text: str) -> str:
 
 
 def words(text: str) -> str:
-    """Cleaned text as compared word for word: outer punctuation and a leading article gone, case kept."""
-    return _ARTICLE.sub("", unwrap(text).rstrip(" .,;:")).strip()
+    """Cleaned text as compared word for word: announcement, outer punctuation and a leading article gone, case kept."""
+    return _ARTICLE.sub("", _ANNOUNCED.sub("", unwrap(text).rstrip(" .,;:"))).strip()
 
 
 def same_but_for_case(one: str, other: str) -> bool:
     """Whether two texts that are equal without case differ only in the casing of ordinary words.
 
     Symbols are told apart by case (Co and CO, aa and AA), words are not: a word has four different letters or more
-    and is written small, capitalised, or in capitals throughout.
+    and is written small, capitalised, or in capitals throughout; three letters do where only the first differs.
     """
     pairs = zip(_WORD.findall(one), _WORD.findall(other), strict=False)
-    return all(a == b or (_is_word(a) and _is_word(b)) for a, b in pairs)
+    return all(a == b or (_is_word(a) and _is_word(b) and _are_casings(a, b)) for a, b in pairs)
 
 
 def boolean(text: str) -> bool | None:
@@ -79,7 +82,12 @@ def stated_boolean(text: str) -> bool | None:
 
 
 def _is_word(text: str) -> bool:
-    return text.isalpha() and len(set(text.lower())) >= 4 and (text.islower() or text.isupper() or text.istitle())
+    return text.isalpha() and (text.islower() or text.isupper() or text.istitle())
+
+
+def _are_casings(one: str, other: str) -> bool:
+    needed = 3 if one[1:] == other[1:] else 4
+    return len(set(one.lower())) >= needed
 
 
 def _spell_vulgar(found: re.Match[str]) -> str:
@@ -87,19 +95,15 @@ def _spell_vulgar(found: re.Match[str]) -> str:
     return f"({found[1]}+{fraction})" if found[1] else f"({fraction})"
 
 
-def _only_box(text: str) -> str:
-    """Content of the box if all boxes in the text hold the same, else the text as it is."""
-    contents = {content.strip() for content in _boxes(text)}
-    return contents.pop() if len(contents) == 1 and "" not in contents else text
-
-
-def _boxes(text: str) -> list[str]:
-    found = []
-    for box in list(_BOXED.finditer(text))[:20]:
-        end = closing_brace(text, box.end() - 1)
-        if end is not None:
-            found.append(text[box.end() : end])
-    return found
+def _unbox(text: str) -> str:
+    """Text with each box replaced by its content: what stands beside it, a unit or a doubt, still counts."""
+    for _ in range(MAX_BOXES):
+        box = _BOXED.search(text)
+        end = closing_brace(text, box.end() - 1) if box else None
+        if box is None or end is None:
+            return text
+        text = f"{text[: box.start()]} {text[box.end() : end]} {text[end + 1 :]}"
+    return text
 
 
 def closing_brace(text: str, start: int) -> int | None:

@@ -5,7 +5,6 @@ The tables are the specification: key, answer, expected. A pair that belongs to 
 
 import json
 import os
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from grading.matching import ExpressionPool, Extracted, Match, Result, canonical, extract, match
@@ -151,6 +150,7 @@ def test_choice_whose_text_is_another_letter_is_in_doubt():
         ("Paris", "\\text{Paris}"),
         ("Paris", "$\\mathrm{Paris}$"),
         ("Paris", "PARIS"),
+        ("Paris", "The answer is \\boxed{\\text{Paris}}."),
         ("Paris", "P\u200baris"),
         ("New York", "new  york"),
         ("Goedel-Rosser", "Goedel–Rosser"),
@@ -241,6 +241,8 @@ def test_truth_values(key, answer, expected):
         ("42", "42.0"),
         ("42", "+42"),
         ("42", "x = 42"),
+        ("42", "The final answer is $\\boxed{42}$."),
+        ("42", "\\boxed{42} cm"),
         ("42", "f(2) = 42"),
         ("42", "The answer is 42."),
         ("42", "approximately 42"),
@@ -305,6 +307,10 @@ def test_numbers_equal_at_the_stated_precision(key, answer):
         ("0", "1e-17"),
         ("0", "0.3"),
         ("42", "4.2 cm"),
+        ("420", "\\boxed{0.42} Gbytes"),
+        ("42", "\\boxed{7} cm"),
+        ("42", "4 \\boxed{2}"),
+        ("42", "not \\boxed{42}"),
         ("5 m", "500 cm"),
         ("5 m", "5 cm"),
         ("1.12", "11.2"),  # magnitude alone
@@ -327,7 +333,14 @@ def test_numbers_equal_at_the_stated_precision(key, answer):
         ("5", "5 or more"),
         ("5", "between 4 and 5"),
         ("5", "5 ± 0.1"),
-        ("5", "more than 5"),
+        ("5.5", "more than 5"),
+        ("5.5", "it is more than 5"),
+        ("5.5", "It lies between 5 and 6"),
+        ("42", "It is not 7"),
+        ("42", "Half of it is 21 m"),
+        ("42", "The number of 5 cycles is 7"),
+        ("5.5", "5 to 6"),
+        ("11", "5 6"),
         ("5", "\\boxed{5} or \\boxed{6}"),
         ("0.159", "1/2pi"),
         ("0", "no solution"),
@@ -363,7 +376,7 @@ def test_numbers_in_doubt_go_to_the_judge(key, answer):
         ("42", "I do not know"),
         ("42", "[7, 8]"),
         ("42", "The maximum is 7"),
-        ("42", "7 and 8, respectively"),
+        ("42", "The largest value of the sum is approximately 78"),
     ],
 )
 def test_numbers_clearly_different(key, answer):
@@ -423,13 +436,15 @@ def test_a_fraction_equals_its_expansion_but_not_its_decimals(upper, lower):
         ("[3]", "3", EQUAL),
         ("(1, (2, 3))", "(1, (2.0, 3))", EQUAL),
         ("x \\in {1, 2}", "{1, 2}", EQUAL),
-        ("red, blue", "Red, blue", UNDECIDED),  # unequal words are never settled here
+        ("red, blue", "Red, blue", EQUAL),
+        ("red, blue", "red, azure", UNDECIDED),  # unequal words are never settled here
         ("[1, 2]", "[2, 1]", UNDECIDED),
         ("[0, 1]", "(0, 1)", UNDECIDED),
         ("[0, 1)", "[0, 1]", UNDECIDED),
         ("{1, 1, 2}", "{1, 2}", UNDECIDED),
         ("[1, 2]", "[1.04, 2]", UNDECIDED),
         ("[1, 2]", "the roots are 1 and 2", UNDECIDED),
+        ("[1, 2]", "5, 10, so the roots are 1 and 2", UNDECIDED),
         ("[1000, 2000]", "1,000, 2,000", UNDECIDED),
         ("[1, 2]", "[1, 2", UNDECIDED),
         ("[1, 2]", "[1, 5]", DIFFERENT),
@@ -558,21 +573,23 @@ def test_a_caller_does_not_wait_for_ever():
 
 
 def test_close_leaves_no_process_and_the_pool_can_be_used_again():
+    others = _children()
     pool = ExpressionPool(size=1)
     pool.compare("x", "x")
     pool.close()
 
     assert pool.compare("x", "x").equal
     pool.close()
-    assert _children() == []
+    assert _children() == others
 
 
 def test_the_child_sees_no_secrets(monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_PARENT", "x")
+    others = _children()
     pool = ExpressionPool(size=1)
     try:
         pool.compare("x", "x")
-        (child,) = _children()
+        (child,) = _children() - others
         environment = Path(f"/proc/{child}/environ").read_bytes()
     finally:
         pool.close()
@@ -581,11 +598,10 @@ def test_the_child_sees_no_secrets(monkeypatch):
 
 
 def _children():
-    """Process ids of comparison processes that this process started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
-    ).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if str(WORKER) in line]
+    """Process ids of the comparison processes of this process."""
+    listed = (task / "children" for task in Path("/proc/self/task").iterdir())
+    children = [int(pid) for path in listed for pid in path.read_text().split()]
+    return {pid for pid in children if str(WORKER) in Path(f"/proc/{pid}/cmdline").read_text()}
 
 
 # ---- spelling for agreement between models
@@ -599,7 +615,7 @@ def _children():
         ("5%", "0.05", True),
         ("[1, 2]", "(1.0, 2)", True),
         ("Paris", "the paris.", True),
-        ("Yes", "true", False),
+        ("Yes", "true", True),
         ("42", "43", False),
         ("1/3", "0.34", False),
     ],
@@ -645,11 +661,8 @@ def test_equal_and_different_are_never_both_said_of_a_pair(one, other):
     assert {result(one, other), result(other, one)} != {EQUAL, DIFFERENT}
 
 
-@given(anything)
-@settings(deadline=None)
+@given(st.text(min_size=20))
 def test_a_reason_quotes_nothing(text):
-    assume(len(text) > 20)
-
     assert text not in match(answer_type=EXACT, key="42", answer=text, expressions=NoFinding()).reason
 
 
