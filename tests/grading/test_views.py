@@ -210,5 +210,5 @@ def test_panel_asks_a_fixed_number_of_queries(
     client = client_of(contributor)
     client.get(page(question))
 
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(20):
         client.get(page(question))
