@@ -117,8 +117,12 @@ class Provider:
 
     def _fixed(self, asked: Asked) -> Fixed | None:
         model, sha256, text, attempt = asked.model, asked.identity.sha256, asked.question.text, asked.attempt
-        fitting = (row for row in self.script.fixed if row.fits(model=model, sha256=sha256, text=text, attempt=attempt))
-        return next(fitting, None)
+        for row in self.script.fixed:
+            # A judge's prompt quotes the question: a row meant for whoever is asked it must not speak for the judge.
+            is_meant = asked.identity.judged is None or row.models != "*"
+            if is_meant and row.fits(model=model, sha256=sha256, text=text, attempt=attempt):
+                return row
+        return None
 
     def _fault(self, asked: Asked) -> str:
         draw = chance.unit("fault", self.script.seed, asked.model, asked.identity.sha256, asked.attempt)

@@ -15,7 +15,7 @@ from collections import Counter
 
 import pytest
 
-from grading import llm
+from grading import judging, llm
 from grading.simulator.questions import text_sha256
 from tests.grading.simulator.process import ROOT, running
 
@@ -125,6 +125,19 @@ def test_fixed_answers_by_text_hash_model_and_attempt(tmp_path):
         assert _ask(simulator, "the moon", "simulated-small") == "raw reply"
         assert [_status(simulator, "later") for _ in range(3)] == [503, 503, 200]
         assert [line["attempt"] for line in simulator.journal()[-3:]] == [1, 2, 3]
+
+
+def test_fixed_answer_for_all_models_does_not_speak_for_the_judge(tmp_path):
+    messages = judging.judge_messages(question="the moon", key="1", response="Answer: 1", boundary="b" * 20)
+    rows = [{"contains": "moon", "answer": "2"}, {"contains": "moon", "models": "simulated-strict", "text": "no"}]
+    with running(tmp_path, {"fixed": rows}) as simulator:
+        replies = [
+            _ask(simulator, messages[0]["content"], model, response_format=judging.RESPONSE_FORMAT)
+            for model in ("simulated-judge", "simulated-strict")
+        ]
+
+    assert judging.parse_judge(replies[0]).correct is True
+    assert replies[1] == "no"
 
 
 def test_recorded_answers_are_replayed(tmp_path):
