@@ -15,7 +15,7 @@ from grading import evidence as grading_evidence
 from grading.enums import PredictionState, Verdict
 from grading.matching import canonical
 from grading.models import Prediction
-from questions.models import Question, Revision
+from questions.models import Revision
 from review.models import Assignment, BlindSolve
 
 
@@ -56,6 +56,7 @@ class Reveal:
 
     key: str
     rationale: str
+    rationale_image_url: str
     sources: str
     ai_use_note: str
     models: list[ModelAnswer]
@@ -75,9 +76,9 @@ class OwnSolve:
     recorded_at: datetime
 
 
-def picture_url(attachment: Any, question: Question) -> str:
-    """Return where a picture of a question is read, or nothing."""
-    return reverse("questions:picture", args=[question.pk, attachment.pk]) if attachment else ""
+def picture_url(attachment: Any) -> str:
+    """Return where a picture is read, or nothing."""
+    return reverse("questions:picture", args=[attachment.pk]) if attachment else ""
 
 
 def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
@@ -88,7 +89,7 @@ def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
         options=list(revision.options) if revision.is_choice else [],
         correct=revision.answer if with_key and revision.is_choice else "",
         language=revision.language,
-        image_url=picture_url(image, revision.question),
+        image_url=picture_url(image),
         image_alt=revision.image_alt,
         image_width=image.width if image else 0,
         image_height=image.height if image else 0,
@@ -105,6 +106,7 @@ def reveal(revision: Revision) -> Reveal:
     return Reveal(
         key=revision.answer,
         rationale=revision.rationale,
+        rationale_image_url=picture_url(revision.rationale_image),
         sources=revision.sources,
         ai_use_note=revision.ai_use_note,
         models=[_model_answer(answer) for answer in answers],
