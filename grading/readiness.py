@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from grading import budget, evidence
+from grading import budget, evidence, presenters
 from grading.models import CallPanel, DifficultyCheck
-from questions import guards
+from questions import guards, panels
 from questions.enums import Action
 from questions.models import Question
 
@@ -70,6 +70,14 @@ def no_key_alarm(question: Question, _user: Any) -> Iterable[str]:
         )
 
 
+def check_panel(question: Question, user: Any) -> panels.Panel | None:
+    """Show the model test on the page of its question, to those who may see it."""
+    if not user.has_perm("grading.view_check", question):
+        return None
+    content = presenters.panel_of(question, user)
+    return panels.Panel("model-test", _("Model test"), "grading/_panel.html", content, "css/pages/grading.css")
+
+
 def register() -> None:
     """Fill the registries."""
     for guard in (panel_ready, allowance_left, tries_left, no_live_check):
@@ -77,3 +85,4 @@ def register() -> None:
     guards.register(Action.KEEP_CHECK, Action.SUBMIT_FOR_REVIEW)(check_stands)
     guards.register(Action.APPROVE)(no_key_alarm)
     guards.register_evidence(evidence.of_check)
+    panels.register(10, check_panel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.core.exceptions import PermissionDenied
 from django.core.files.base import ContentFile
@@ -61,9 +62,11 @@ def store_picture(*, data: bytes, by: Any) -> Attachment:
 
 
 @transaction.atomic
-def create(*, call: Call, by: Any, content: Mapping[str, Any], batch: ImportBatch | None = None) -> Question:
-    """Create a question as a draft with its first revision."""
-    question = Question.objects.create(call=call, contributor=by, batch=batch)
+def create(
+    *, call: Call, by: Any, content: Mapping[str, Any], batch: ImportBatch | None = None, pk: UUID | None = None
+) -> Question:
+    """Create a question as a draft with its first revision. A form that may be sent twice names the `pk` beforehand."""
+    question = Question.objects.create(id=pk or uuid4(), call=call, contributor=by, batch=batch)
     Revision.objects.create(
         question=question, number=1, created_by=by, **_known(content, TESTED_FIELDS + SUPPORTING_FIELDS)
     )
@@ -85,6 +88,10 @@ def save(*, question: Question, by: Any, content: Mapping[str, Any], version: in
     revision = _working_copy(locked, by=by)
     if version is not None and version != revision.version:
         raise EditConflict(revision)
+    if any(
+        getattr(revision, name) != value for name, value in _known(content, TESTED_FIELDS).items() if name not in fields
+    ):
+        raise workflow.InvalidTransition(_("What was tested can be changed only in a draft. Choose “Revise” first."))
     changed = [name for name, value in _known(content, fields).items() if _set(revision, name, value)]
     if changed:
         revision.version += 1
@@ -96,7 +103,7 @@ def save(*, question: Question, by: Any, content: Mapping[str, Any], version: in
 @transaction.atomic
 def start_check(*, question: Question, by: Any, terms_version: str) -> StatusChange:
     """Freeze the working copy and let the panel answer it. Raises Refused with every reason that stands against it."""
-    newest = question.newest
+    newest = _locked_newest(question)
     call = question.call
     if terms_version != call.contributor_terms.version:
         raise Refused(
@@ -143,7 +150,7 @@ def revise(*, question: Question, by: Any) -> Revision:
 def keep_check(*, question: Question, by: Any) -> StatusChange:
     """Go on without a new check, when the tested text is the same as that of a check that passed."""
     target = Status.IN_REVIEW if question.submitted_at else Status.ELIGIBLE
-    newest = question.newest
+    newest = _locked_newest(question)
     change = workflow.advance(question, Action.KEEP_CHECK, by=by, to=target, revision=newest, due_at=None)
     freeze(newest)
     return change
@@ -152,7 +159,7 @@ def keep_check(*, question: Question, by: Any) -> StatusChange:
 @transaction.atomic
 def submit_for_review(*, question: Question, by: Any, licence_version: str) -> StatusChange:
     """Hand the question to the reviewers: rationale, note on AI tools and licence are required."""
-    newest = question.newest
+    newest = _locked_newest(question)
     missing = []
     if len(newest.rationale.strip()) < 30:
         missing.append(_("The rationale is missing or very short: show the steps that lead to the answer."))
@@ -212,12 +219,21 @@ def freeze(revision: Revision) -> None:
         revision.save(update_fields=["frozen_at"])
 
 
+def _locked_newest(question: Question) -> Revision:
+    """Return the newest revision as no autosave can change it before the end of this transaction."""
+    Question.objects.select_for_update().get(pk=question.pk)
+    return question.revisions.select_related("image", "rationale_image").order_by("-number")[0]
+
+
 def _working_copy(question: Question, *, by: Any) -> Revision:
     newest = question.revisions.select_related("image", "rationale_image").order_by("-number").first()
     if newest.frozen_at is None:
         return newest
     copied = {name: getattr(newest, name) for name in TESTED_FIELDS + SUPPORTING_FIELDS}
-    return Revision.objects.create(question=question, number=newest.number + 1, created_by=by, **copied)
+    # the version goes on counting, so that a window opened before the revision still meets its conflict
+    return Revision.objects.create(
+        question=question, number=newest.number + 1, version=newest.version, created_by=by, **copied
+    )
 
 
 def _known(content: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:

@@ -80,12 +80,21 @@ class QuestionQuerySet(models.QuerySet["Any"]):
         """Return the questions whose text the user may read: own, opened by a role and not denied, or released."""
         if not getattr(user, "is_active", False):
             return self.none()
+        rule = self._open_to(user)
+        if user.is_researcher:
+            rule |= Q(pk__in=self.model.objects.filter(released()).values("pk"))
+        return self.filter(rule)
+
+    def at_work_for(self, user: User) -> QuestionQuerySet:
+        """Return what `visible_to` does without what only a release opens: a release shows its own text, not the newest."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        return self.filter(self._open_to(user))
+
+    def _open_to(self, user: User) -> Q:
         table = self.model.objects
         by_role = table.filter(readable_by_role(user)).exclude(pk__in=table.filter(denied(user)).values("pk"))
-        rule = own(user) | Q(pk__in=by_role.values("pk"))
-        if user.is_researcher:
-            rule |= Q(pk__in=table.filter(released()).values("pk"))
-        return self.filter(rule)
+        return own(user) | Q(pk__in=by_role.values("pk"))
 
     def owned_by(self, user: User) -> QuestionQuerySet:
         """Return the questions that the user wrote or maintains."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from hle_site.accounts import conflicts
 from questions import guards, querysets
+from questions import panels as question_panels
 from questions.enums import Action, Status
 from questions.querysets import NOTHING
 from review.enums import ACTIVE_ASSIGNMENTS
@@ -45,9 +46,10 @@ def conflicted(user: Any) -> Q:
 
 def register() -> None:
     """Fill the registries."""
-    from review import solves  # models load after this module
+    from review import panels, solves  # models load after this module
 
     querysets.register_readers(assigned)
     querysets.register_denials(conflicted)
     guards.register(Action.APPROVE)(solves.missing)
     guards.register_evidence(solves.evidence)
+    question_panels.register(20, panels.feedback_panel)

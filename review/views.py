@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from questions.models import Question
 from questions.workflow import InvalidTransition, Refused
-from review import actions, assignment, dashboards, presenters, workplace
+from review import actions, assignment, dashboards, panels, presenters, workplace
 from review.enums import ACTIVE_ASSIGNMENTS, AssignmentStatus, Audience, RoundKind
 from review.forms import (
     AdjudicationForm,
@@ -28,7 +28,7 @@ from review.forms import (
     ReviewForm,
     SolveForm,
 )
-from review.models import Appeal, Assignment, Round
+from review.models import Assignment, Round
 
 
 def sentences(error: Exception) -> list[str]:
@@ -313,16 +313,11 @@ def feedback(request: HttpRequest, pk: Any) -> HttpResponse:
     question = get_object_or_404(Question.objects.visible_to(request.user), pk=pk)
     if not request.user.has_perm("review.view_feedback", question):
         raise PermissionDenied
-    filed = Appeal.objects.filter(question=question).first()
     context = {
-        "question_id": question.pk,
         "handle": question.handle,
         "status": question.status,
         "due_at": question.due_at,
-        "rounds": presenters.feedback(question),
-        "decisions": presenters.decision_news(question),
-        "appeal": filed and {"status": filed.status, "text": filed.text, "answer": filed.answer, "at": filed.filed_at},
-        "may_appeal": filed is None and request.user.has_perm("review.file_appeal", question),
+        "said": panels.said(question, request.user),
     }
     return render(request, "review/feedback.html", context)
 

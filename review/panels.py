@@ -1,0 +1,34 @@
+"""What review shows on the page of a question: to its contributor, what reviewers and organisers said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from questions.models import Question
+from questions.panels import Panel
+from review import presenters
+from review.models import Appeal
+
+
+def said(question: Question, user: Any) -> dict[str, Any]:
+    """Return what the contributor reads of reviews and decisions, and whether an appeal is open to them."""
+    filed = Appeal.objects.filter(question=question).first()
+    return {
+        "question_id": question.pk,
+        "rounds": presenters.feedback(question),
+        "decisions": presenters.decision_news(question),
+        "appeal": filed and {"status": filed.status, "text": filed.text, "answer": filed.answer, "at": filed.filed_at},
+        "may_appeal": filed is None and user.has_perm("review.file_appeal", question),
+    }
+
+
+def feedback_panel(question: Question, user: Any) -> Panel | None:
+    """The feedback, once there is any."""
+    if question.submitted_at is None or not user.has_perm("review.view_feedback", question):
+        return None
+    content = said(question, user)
+    if not (content["rounds"] or content["decisions"] or content["may_appeal"]):
+        return None
+    return Panel("feedback", _("Feedback"), "review/_said.html", content, "css/pages/review.css")
