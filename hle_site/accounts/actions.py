@@ -85,6 +85,13 @@ def decide_role(*, proposal: RoleProposal, by: Any, is_confirmed: bool) -> RoleP
 
 
 @transaction.atomic
+def save_profile(*, user: User, form: Any) -> None:
+    """Save a valid profile form and the institution that it names."""
+    form.save()
+    set_institution(user=user, institution=form.cleaned_data["institution"])
+
+
+@transaction.atomic
 def set_institution(*, user: User, institution: str) -> None:
     """Make one institution the current one; earlier ones end today and count for three more years."""
     key = institution_key(institution)

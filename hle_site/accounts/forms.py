@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from hle_site.accounts.conflicts import institution_key
 from hle_site.accounts.enums import Field, Role, Scope
 from hle_site.accounts.models import User
 
@@ -99,3 +100,32 @@ class RoleProposalForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
     is_removal = forms.BooleanField(label=_("Take the role away"), required=False)
     reason = forms.CharField(label=_("Reason"), max_length=300)
+
+
+class ConflictForm(forms.Form):
+    """A conflict of interest with an institution."""
+
+    institution = forms.CharField(
+        label=_("Institution"),
+        max_length=200,
+        help_text=_(
+            "For a conflict with a person, name where they work; for one with a question, use its review page."
+        ),
+    )
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, required=False, help_text=_("A few words, for the organisers.")
+    )
+
+    def clean_institution(self) -> str:
+        """Refuse a name in which nothing can be compared."""
+        institution: str = self.cleaned_data["institution"].strip()
+        if not institution_key(institution):
+            raise ValidationError(_("Write the name of the institution."))
+        return institution
+
+
+class PeopleFilterForm(forms.Form):
+    """Whom to look for."""
+
+    q = forms.CharField(label=_("Name or e-mail"), max_length=120, required=False)
+    role = forms.ChoiceField(label=_("Role"), choices=[("", _("Any role")), *Role.choices], required=False)

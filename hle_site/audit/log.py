@@ -71,11 +71,16 @@ def record(
     return event
 
 
+def is_intact(event: AuditEvent) -> bool:
+    """Return whether an event still says what it said when it was written."""
+    return event.hash == _hash_of(event)
+
+
 def verify() -> list[int]:
     """Return the sequence numbers whose hash or link is wrong; empty when the chain holds."""
     broken, previous = [], FIRST_HASH
     for event in AuditEvent.objects.order_by("sequence").iterator():
-        if event.previous_hash != previous or event.hash != _hash_of(event):
+        if event.previous_hash != previous or not is_intact(event):
             broken.append(event.sequence)
         previous = event.hash
     return broken

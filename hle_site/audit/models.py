@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from hle_site.audit.querysets import AuditEventQuerySet
+
 
 class AuditEvent(models.Model):
     """One act. Holds ids and hashes, never text, names or addresses."""
@@ -19,6 +21,8 @@ class AuditEvent(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     previous_hash = models.CharField(max_length=64)
     hash = models.CharField(max_length=64, unique=True)
+
+    objects = AuditEventQuerySet.as_manager()
 
     class Meta:
         ordering = ["sequence"]

@@ -23,11 +23,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Grant the role, or say why not."""
         if actions.is_founded():
-            raise CommandError("This site has its administrator and two organisers: roles are proposed and confirmed on the site now.")
+            raise CommandError(
+                "This site has its administrator and two organisers: roles are proposed and confirmed on the site now."
+            )
         user = User.objects.filter(email__iexact=options["email"]).first()
         if user is None:
-            raise CommandError(f"There is no account {options['email']}: sign up on the site first, then run this again.")
+            raise CommandError(
+                f"There is no account {options['email']}: sign up on the site first, then run this again."
+            )
         if not EmailAddress.objects.filter(user=user, verified=True).exists():
             raise CommandError(f"The address {options['email']} is not verified yet: open the link in the mail first.")
-        actions.grant_role(user=user, role=options["role"], by=None, reason="first accounts of the site, from the command line")
+        actions.grant_role(
+            user=user, role=options["role"], by=None, reason="first accounts of the site, from the command line"
+        )
         self.stdout.write(f"{user.email} is now {options['role']}.")
