@@ -122,7 +122,7 @@ class RefusedRow:
     reason: str
 
 
-class _Refusal(Exception):  # noqa: N818  a result on its way up, not a failure
+class _Refusal(Exception):
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)
         self.field, self.reason = name, reason

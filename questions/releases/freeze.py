@@ -344,7 +344,7 @@ def preview_changes(release: Release, choice: Choice) -> dict[str, list[Question
 
 
 def _questions_of(previous: Release) -> Iterable[ReleaseItem]:
-    return previous.items.present().select_related("question").only("question", "revision_id")
+    return previous.items.present().select_related("question").only("release", "question", "revision")
 
 
 def _verb(candidate: Candidate, before: dict[Any, ReleaseItem], formerly: set[str]) -> str:

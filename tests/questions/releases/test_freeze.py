@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -246,7 +247,8 @@ def test_left_out_questions_come_with_reasons(world):
 
 
 def test_held_out_questions_are_in_files_of_their_own(world):
-    world.approve(10)
+    world.hold_out("0.25")
+    world.approve(4)
 
     release = world.published()
 
@@ -259,37 +261,40 @@ def test_held_out_questions_are_in_files_of_their_own(world):
         assert selection.public_id(secret.pk).encode() not in content, name
         assert release.held_out["canary"].encode() not in content, name
     assert [row["question"] for row in lines(release) if row["question"] == secret.newest.prompt] == []
-    assert len(lines(release)) == 9
+    assert len(lines(release)) == 3
 
 
 def test_labels_stand_and_share_is_rounded_down(world):
-    world.approve(10)
+    world.hold_out("0.25")
+    world.approve(4)
     first = world.published()
     labels = dict(Question.objects.values_list("pk", "split"))
-    world.approve(9)
+    world.approve(3)
 
     second = world.published("1.1.0")
 
     assert [split for _pk, split in labels.items()].count("held_out") == 1
     assert {pk: split for pk, split in Question.objects.values_list("pk", "split") if pk in labels} == labels
     assert Question.objects.filter(split="held_out").count() == 1
-    assert (first.items.count(), second.items.count()) == (10, 19)
+    assert (first.items.count(), second.items.count()) == (4, 7)
 
 
 def test_discarded_freeze_takes_its_new_labels_back_and_its_files_away(world, django_capture_on_commit_callbacks):
+    world.hold_out("0.25")
     world.approve(2)
     world.published()
-    world.approve(9)
+    world.approve(2)
     release = world.frozen("1.1.0")
+    assert Question.objects.filter(split=Split.HELD_OUT).count() == 1
 
     with django_capture_on_commit_callbacks(execute=True):
         freeze.discard(release=release, by=world.first)
 
-    assert sorted(Question.objects.values_list("split", flat=True)) == [""] * 9 + ["public"] * 2
+    assert sorted(Question.objects.values_list("split", flat=True)) == ["", "", "public", "public"]
     assert list(files._names("releases/1.1.0/public")) == []
     with pytest.raises(Refused, match="exists already"):
         world.draft("1.1.0")
-    assert world.frozen("1.1.1").manifest["row_count"] == 10
+    assert world.frozen("1.1.1").manifest["row_count"] == 3
 
 
 def test_next_release_lists_changes_and_tombstones(world):
@@ -406,3 +411,28 @@ def test_erratum_is_answered_in_steps(world):
     assert (erratum.status, erratum.resolution) == ("not_an_error", "The key stands.")
     assert list(errata.visible(item, user=world.author)) == []
     assert list(errata.visible(item, user=world.researcher)) == [erratum]
+
+
+def test_commands_freeze_and_verify(world, capsys):
+    world.approve()
+
+    call_command("freeze_release", "1.0.0", by=world.first.email, title="A sample exam")
+    call_command("verify_release", "1.0.0")
+
+    release = Release.objects.get()
+    printed = capsys.readouterr().out
+    assert "A sample exam 1.0.0 is frozen and built: 1 public questions." in printed
+    assert release.manifest_sha256 in printed
+    assert "1.0.0 is undamaged." in printed
+    Path(default_storage.path(f"{release.prefix}/README.md")).write_text("changed")
+    with pytest.raises(CommandError, match="1 things are wrong"):
+        call_command("verify_release", "1.0.0")
+    assert "public README.md: has 7 bytes" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="things are wrong"):
+        call_command("verify_release", default_storage.path(release.prefix))
+    with pytest.raises(CommandError, match="not possible while"):
+        call_command("freeze_release", "1.0.0", by=world.first.email)
+    with pytest.raises(CommandError, match="takes an organiser"):
+        call_command("freeze_release", "1.1.0", by=world.author.email)
+    with pytest.raises(CommandError, match="no built release"):
+        call_command("verify_release", "9.9.9")

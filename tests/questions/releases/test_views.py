@@ -113,28 +113,31 @@ def test_files_come_with_safe_headers_and_an_etag(released, world, client_of):
     assert Client().get(address, headers={"If-None-Match": response["ETag"]}).status_code == 302
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../held_out/questions.jsonl",
-        "data/../../held_out/questions.jsonl",
-        "%2e%2e/held_out/questions.jsonl",
-        "data",
-        "x",
-        "manifest.json",
-    ],
-)
-def test_only_paths_of_the_manifest_are_served(world, client_of, path):
-    world.approve(10)
+FOREIGN_PATHS = [
+    "../held_out/questions.jsonl",
+    "data/../../held_out/questions.jsonl",
+    "%2e%2e/held_out/questions.jsonl",
+    "data",
+    "x",
+    "manifest.json",
+]
+
+
+def test_only_paths_of_the_manifest_are_served(world, client_of):
+    world.hold_out("0.5")
+    world.approve(2)
     world.published()
     assert default_storage.exists("releases/1.0.0/held_out/questions.jsonl")
 
     for person in (world.researcher, world.first):
-        assert client_of(person).get(f"/releases/1.0.0/files/{path}").status_code == 404
+        client = client_of(person)
+        answers = [client.get(f"/releases/1.0.0/files/{path}").status_code for path in FOREIGN_PATHS]
+        assert answers == [404] * len(FOREIGN_PATHS)
 
 
 def test_held_out_questions_have_no_page(world, client_of):
-    world.approve(10)
+    world.hold_out("0.5")
+    world.approve(2)
     release = world.published()
     secret = release.items.get(split=Split.HELD_OUT)
 
@@ -142,7 +145,7 @@ def test_held_out_questions_have_no_page(world, client_of):
         client = client_of(person)
         pages = body_of(client.get("/releases/1.0.0/")) + body_of(client.get("/releases/"))
         assert secret.public_id not in pages
-        assert "10 questions" not in pages
+        assert "1 question" in pages
         assert client.get(reverse("releases:item", args=["1.0.0", secret.public_id])).status_code == 404
         assert client.get(reverse("releases:report", args=["1.0.0", secret.public_id])).status_code in {404, 405}
 

@@ -69,6 +69,11 @@ class World:
         }
         return make_approved(**people, **(text | content))
 
+    def hold_out(self, share: str) -> None:
+        """Set the share of questions that the call holds out."""
+        self.call.held_out_share = share
+        self.call.save(update_fields=["held_out_share"])
+
     def picture(self, **colour):
         """A picture that the contributor has uploaded."""
         return actions.store_picture(data=png(**colour), by=self.author)
