@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q
-from django.urls import NoReverseMatch
-from django.urls import reverse as strict_reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -16,13 +15,6 @@ from hle_site.accounts.enums import Role
 from questions.enums import ReleaseStatus, Status
 from questions.models import Question, Release
 from review import assignment
-
-
-def reverse(name: str) -> str:
-    try:
-        return strict_reverse(name)
-    except NoReverseMatch:
-        return "#"
 
 
 class Waiting(NamedTuple):

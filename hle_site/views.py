@@ -6,10 +6,10 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from hle_site import demo, navigation
-from hle_site.navigation import reverse
 from questions.models import Release
 
 
@@ -25,7 +25,7 @@ def site_context(request: HttpRequest) -> dict[str, Any]:
         context["unread_count"] = user.notices.filter(read_at=None).count()
         context["footer_links"].append((_("API"), reverse("schema")))
     if settings.IS_DEMO:
-        context["demo"] = demo.context(request) if hasattr(demo, "context") else None
+        context["demo"] = demo.context(request)
     return context
 
 
