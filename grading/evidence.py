@@ -66,8 +66,9 @@ def of_check(question: Question, revision: Revision) -> dict[str, Any]:
     verdicts = list(
         Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel, draw=0)
         .exclude(verdict=Verdict.UNSCORED)
-        .values_list("verdict", flat=True)
+        .values_list("verdict", "model__name")
     )
+    solved_by = sorted(model for verdict, model in verdicts if verdict == Verdict.CORRECT)
     return {
         "check": str(check.pk),
         "check_status": check.status,
@@ -80,7 +81,8 @@ def of_check(question: Question, revision: Revision) -> dict[str, Any]:
         "matcher_version": check.matcher_version,
         "judge_version": check.judge_version,
         "n_models": len(verdicts),
-        "n_correct": sum(verdict == Verdict.CORRECT for verdict in verdicts),
+        "n_correct": len(solved_by),
+        "solved_by": solved_by,
         "tries": max(1, tries_used(question)),
         "has_key_alarm": has_key_alarm(question),
     }

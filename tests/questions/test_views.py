@@ -189,6 +189,24 @@ def test_reviewer_never_reads_a_revision_that_was_not_submitted(
     assert "not handed in yet" not in page
 
 
+# --- the first page ---
+
+
+def test_first_page_says_to_strangers_what_this_is(client: Client) -> None:
+    page = text(client.get("/"))
+
+    assert "Write the question that no model can answer" in page
+    for address in (reverse("account_signup"), reverse("account_login"), reverse("releases:index")):
+        assert f'href="{address}"' in page
+
+
+def test_first_page_says_to_people_what_is_next(client_of: SignIn, contributor: Any) -> None:
+    page = text(client_of(contributor).get("/"))
+
+    assert "What is next" in page
+    assert at("new") in page
+
+
 # --- the list ---
 
 
@@ -247,6 +265,7 @@ def test_list_pages_by_key_in_both_directions(client_of: SignIn, contributor: An
     assert [row.handle for row in second.context["rows"]] == [made[1].handle, made[0].handle]
     assert second.context["page"].older == ""
     back = client.get(at("list"), {"after": second.context["page"].newer})
+    assert f"before={first.context['page'].older}".replace(":", "%3A").replace("+", "%2B") in text(first)
     assert [row.handle for row in back.context["rows"]] == [row.handle for row in first.context["rows"]]
     assert back.context["page"].newer == ""
 

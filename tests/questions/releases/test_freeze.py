@@ -49,6 +49,7 @@ def test_release_holds_what_was_approved(world):
 
     (row,) = lines(release)
     revision = question.newest
+    assert (row["tries"], row["solved_by"], release.items.get().evidence["n_models"]) == (1, [], 6)
     assert row["id"] == selection.public_id(question.pk)
     assert (row["question"], row["answer"], row["category"]) == (revision.prompt, revision.answer, "Math")
     assert row["author_name"] == "Author"
