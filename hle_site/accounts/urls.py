@@ -7,10 +7,10 @@ from hle_site.audit import views as audit
 
 app_name = "accounts"
 urlpatterns = [
-    path("", people.people, name="people"),
-    path("<uuid:pk>/", people.person, name="person"),
-    path("<uuid:pk>/role/", people.propose_role, name="propose_role"),
-    path("proposals/<int:pk>/", people.decide_role, name="decide_role"),
+    path("all/", people.people, name="people"),
+    path("all/<uuid:pk>/", people.person, name="person"),
+    path("all/<uuid:pk>/role/", people.propose_role, name="propose_role"),
+    path("all/proposals/<int:pk>/", people.decide_role, name="decide_role"),
     path("me/", views.profile, name="profile"),
     path("me/conflicts/", views.declare_conflict, name="declare_conflict"),
     path("me/tokens/", views.tokens, name="tokens"),

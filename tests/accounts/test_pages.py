@@ -128,7 +128,7 @@ def test_a_token_is_revoked_by_its_owner_only(contributor, reviewer, client_of):
     assert token.revoked_at is not None
 
 
-@pytest.mark.parametrize("address", ["/people/", "/people/me/", "/people/me/tokens/", "/people/me/activity/"])
+@pytest.mark.parametrize("address", ["/people/all/", "/people/me/", "/people/me/tokens/", "/people/me/activity/"])
 def test_strangers_are_sent_to_the_login(address):
     response = Client().get(address)
 
@@ -149,14 +149,14 @@ def test_strangers_are_sent_to_the_login(address):
 def test_only_staff_reads_about_other_people(contributor, client_of, roles, status):
     client = client_of(make_user("reader", *roles))
 
-    for address in ("/people/", f"/people/{contributor.pk}/"):
+    for address in ("/people/all/", f"/people/all/{contributor.pk}/"):
         response = client.get(address)
         assert response.status_code == status
         assert (contributor.email in response.content.decode()) == (status == 200)
 
 
 def found(client, **query):
-    page = client.get("/people/", query).content.decode()
+    page = client.get("/people/all/", query).content.decode()
     body = page.split("<tbody>")[1].split("</tbody>")[0] if "<tbody>" in page else ""
     return [row.split("</a>")[0].rsplit(">", 1)[1] for row in body.split("<tr")[1:]]
 
@@ -178,18 +178,18 @@ def test_people_come_in_pages(admin, client_of):
         make_user(f"same {number % 2}")
     client = client_of(admin)
 
-    first = client.get("/people/")
-    second = client.get("/people/", {"after": first.context["next_mark"]})
+    first = client.get("/people/all/")
+    second = client.get("/people/all/", {"after": first.context["next_mark"]})
 
     names = [person.pk for page in (first, second) for person in page.context["people"]]
     assert (len(names), len(set(names)), second.context["next_mark"]) == (36, 36, "")
-    assert client.get("/people/", {"after": "nonsense"}).context["people"] == first.context["people"]
+    assert client.get("/people/all/", {"after": "nonsense"}).context["people"] == first.context["people"]
 
 
 def test_a_role_takes_two_people(contributor, admin, other_admin, organiser, client_of):
-    client_of(organiser).post(f"/people/{contributor.pk}/role/", {"role": "reviewer", "reason": "knows the field"})
+    client_of(organiser).post(f"/people/all/{contributor.pk}/role/", {"role": "reviewer", "reason": "knows the field"})
     proposal = RoleProposal.objects.get()
-    decide = f"/people/proposals/{proposal.pk}/"
+    decide = f"/people/all/proposals/{proposal.pk}/"
 
     assert client_of(organiser).post(decide, {"decision": "confirm"}).status_code == 403
     assert not RoleGrant.objects.filter(user=contributor).exists()
@@ -201,9 +201,9 @@ def test_a_role_takes_two_people(contributor, admin, other_admin, organiser, cli
 
 def test_an_administrator_does_not_confirm_the_own_proposal(contributor, admin, client_of):
     client = client_of(admin)
-    client.post(f"/people/{contributor.pk}/role/", {"role": "reviewer", "reason": "knows the field"})
+    client.post(f"/people/all/{contributor.pk}/role/", {"role": "reviewer", "reason": "knows the field"})
 
-    page = client.post(f"/people/proposals/{RoleProposal.objects.get().pk}/", {"decision": "confirm"}, follow=True)
+    page = client.post(f"/people/all/proposals/{RoleProposal.objects.get().pk}/", {"decision": "confirm"}, follow=True)
 
     assert "you cannot confirm your own proposal" in page.content.decode()
     assert not RoleGrant.objects.filter(user=contributor).exists()
@@ -211,15 +211,15 @@ def test_an_administrator_does_not_confirm_the_own_proposal(contributor, admin, 
 
 def test_a_role_is_taken_back_by_two_people(reviewer, admin, other_admin, client_of):
     data = {"role": "reviewer", "is_removal": "on", "reason": "asked for it"}
-    client_of(admin).post(f"/people/{reviewer.pk}/role/", data)
+    client_of(admin).post(f"/people/all/{reviewer.pk}/role/", data)
 
-    client_of(other_admin).post(f"/people/proposals/{RoleProposal.objects.get().pk}/", {"decision": "confirm"})
+    client_of(other_admin).post(f"/people/all/proposals/{RoleProposal.objects.get().pk}/", {"decision": "confirm"})
 
     assert not RoleGrant.objects.filter(user=reviewer, revoked_at=None).exists()
 
 
 def test_a_proposal_that_changes_nothing_is_refused_with_a_sentence(reviewer, admin, client_of):
-    response = client_of(admin).post(f"/people/{reviewer.pk}/role/", {"role": "reviewer", "reason": "typed words"})
+    response = client_of(admin).post(f"/people/all/{reviewer.pk}/role/", {"role": "reviewer", "reason": "typed words"})
 
     assert response.status_code == 409
     assert "Nothing would change" in response.content.decode()
@@ -229,7 +229,7 @@ def test_a_proposal_that_changes_nothing_is_refused_with_a_sentence(reviewer, ad
 def test_an_auditor_changes_no_role(contributor, client_of):
     client = client_of(make_user("auditor", "auditor"))
 
-    response = client.post(f"/people/{contributor.pk}/role/", {"role": "reviewer", "reason": "x"})
+    response = client.post(f"/people/all/{contributor.pk}/role/", {"role": "reviewer", "reason": "x"})
 
     assert (response.status_code, RoleProposal.objects.count()) == (403, 0)
 
