@@ -254,7 +254,7 @@ def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
     if not with_key:
         return body
     names = ("rationale", "sources", "ai_use_note", "conflict_note")
-    texts = [(Revision._meta.get_field(name).verbose_name, getattr(revision, name)) for name in names]
+    texts = [(_title(name), getattr(revision, name)) for name in names]
     return QuestionText(
         **vars(body)
         | {
