@@ -31,6 +31,7 @@ TICK_S = 1.0
 GATHER_S = 0.05  # answers that come close together are settled together
 SHORT_WAIT_S = 2.0  # a re-ask that is due so soon is waited for
 LONGEST_RUN_S = 1_800.0  # then the task ends, so that its message is acknowledged long before it would come again
+CLAIM_SHARE = 16  # no claim for less than this part of the places: each looks at the whole queue
 SCORERS = 2
 DATABASE_THREADS = 2
 PATIENCE = 60  # turns without a call under way: then the sweep looks after what seems to be due
@@ -47,6 +48,7 @@ class Engine:
         self.writer.start()
         self.flights: dict[uuid.UUID, asyncio.Task[None]] = {}
         self.touched: set[Key] = set()
+        self._settling: asyncio.Task[None] | None = None
         self.stopping = threading.Event()
         self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="scorer")
         self._database = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
@@ -78,6 +80,7 @@ class Engine:
         try:
             while self._take_want():
                 self.flights.clear()
+                self._settling = None
                 due_s = llm.run(self._pump(), deadline_s=2 * LONGEST_RUN_S)
         except BaseException:
             with self._lock:
@@ -125,7 +128,7 @@ class Engine:
                 except DatabaseError as error:
                     logger.warning("database_unreachable", error=type(error).__name__)
                     due_s, patience = TICK_S, patience - 1
-                if self.flights:
+                if self.flights or self._settling:
                     patience = PATIENCE
                     await self._wait(TICK_S)
                     continue
@@ -137,27 +140,37 @@ class Engine:
         finally:
             self._loop = None
             await asyncio.gather(*self.flights.values(), return_exceptions=True)
+            if self._settling:
+                await asyncio.gather(self._settling, return_exceptions=True)
             await shared.redis.aclose()
 
     async def _turn(self, shared: Shared, *, may_claim: bool) -> float | None:
+        """Claim what there is room for and settle what was touched; seconds until the next row is due when nothing is under way."""
         room = settings.CALLS_IN_FLIGHT - len(self.flights)
-        if may_claim and room > 0 and not self.stopping.is_set():
+        if may_claim and room > settings.CALLS_IN_FLIGHT // CLAIM_SHARE and not self.stopping.is_set():
             self._is_wanted = False
             claimed = await self._in_database(claims.claim, self.worker_id, room, list(self.flights))
             self.touched |= claimed.lost
             for row in claimed.rows:
                 self._launch(row, shared)
+        if self.touched and self._settling is None:
+            self._settling = asyncio.create_task(self._settle())
+        if self.flights or self._settling:
+            return None
+        return await self._in_database(claims.next_due_s)
+
+    async def _settle(self) -> None:
+        """Move on the checks whose answers have come in, beside the calls of all others."""
         touched, self.touched = self.touched, set()
-        if touched:
-            try:
-                moved = await self._in_database(checks.settle_ready, touched)
-            except DatabaseError:
-                self.touched |= touched
-                raise
-            if moved:
-                self._news.set()
-                return 0.0
-        return None if self.flights else await self._in_database(claims.next_due_s)
+        try:
+            await self._in_database(checks.settle_ready, touched)
+        except DatabaseError as error:
+            logger.warning("settling_put_off", error=type(error).__name__)
+            self.touched |= touched
+            await asyncio.sleep(TICK_S)
+        finally:
+            self._settling = None
+            self._news.set()
 
     async def _wait(self, seconds: float) -> None:
         try:

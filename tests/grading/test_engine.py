@@ -85,34 +85,39 @@ def test_letter_is_stored_in_the_order_of_the_author(simulate: Any, own_engine: 
         assert row.reply.rstrip().splitlines()[1] == "Answer: B"
 
 
+# one fault of each kind by default, its variants in the long run
 FAULTS = [
     ("empty", OutcomeKind.EMPTY, 2),
+    ("length", OutcomeKind.TRUNCATED, 2),
+    ("refusal", OutcomeKind.FILTERED, 1),
+    ("malformed_json", OutcomeKind.MALFORMED, 3),
+    ("too_long", OutcomeKind.REQUEST_ERROR, 1),
+    ("401", OutcomeKind.CONFIG_ERROR, 1),
+    ("throttle", OutcomeKind.THROTTLED, 7),
+    ("500", OutcomeKind.TRANSIENT, 5),
+    ("reset", OutcomeKind.AMBIGUOUS, 2),
+    ("wrong_model", OutcomeKind.MISMATCH, 1),
+]
+VARIANTS = [
     ("null", OutcomeKind.EMPTY, 2),
     ("blank", OutcomeKind.EMPTY, 2),
-    ("length", OutcomeKind.TRUNCATED, 2),
     ("content_filter", OutcomeKind.FILTERED, 1),
-    ("refusal", OutcomeKind.FILTERED, 1),
     ("prompt_filter", OutcomeKind.FILTERED, 1),
-    ("malformed_json", OutcomeKind.MALFORMED, 3),
     ("html", OutcomeKind.MALFORMED, 3),
     ("two_choices", OutcomeKind.MALFORMED, 3),
     ("tool_call", OutcomeKind.MALFORMED, 3),
     ("surrogate", OutcomeKind.MALFORMED, 3),
     ("400", OutcomeKind.REQUEST_ERROR, 1),
-    ("too_long", OutcomeKind.REQUEST_ERROR, 1),
-    ("401", OutcomeKind.CONFIG_ERROR, 1),
     ("404", OutcomeKind.CONFIG_ERROR, 1),
     ("quota", OutcomeKind.CONFIG_ERROR, 1),
-    ("throttle", OutcomeKind.THROTTLED, 7),
-    ("500", OutcomeKind.TRANSIENT, 5),
     ("529", OutcomeKind.TRANSIENT, 5),
     ("error_in_200", OutcomeKind.TRANSIENT, 5),
-    ("reset", OutcomeKind.AMBIGUOUS, 2),
-    ("wrong_model", OutcomeKind.MISMATCH, 1),
 ]
+CASES = [pytest.param(*case, id=case[0]) for case in FAULTS]
+CASES += [pytest.param(*case, id=case[0], marks=pytest.mark.long) for case in VARIANTS]
 
 
-@pytest.mark.parametrize(("fault", "kind", "asked"), FAULTS, ids=[fault for fault, *_rest in FAULTS])
+@pytest.mark.parametrize(("fault", "kind", "asked"), CASES)
 def test_outage_is_never_a_verdict(simulate: Any, own_engine: Any, fault: str, kind: str, asked: int) -> None:
     broken = {"contains": "divisors", "models": "simulated-small", "fault": fault, "retry_after": "0"}
     simulator = simulate(fixed=[broken, fixed("17")])
