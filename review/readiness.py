@@ -37,11 +37,8 @@ def _assignments() -> Any:
 
 def conflicted(user: Any) -> Q:
     """The questions with which the user has a conflict; the own ones are among them."""
-    return (
-        Q(contributor__in=conflicts.people(user))
-        | Q(maintainer__in=conflicts.people(user))
-        | Q(pk__in=conflicts.question_ids(user))
-    )
+    people = conflicts.people(user)
+    return Q(contributor__in=people) | Q(maintainer__in=people) | Q(pk__in=conflicts.question_ids(user))
 
 
 def register() -> None:
