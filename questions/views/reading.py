@@ -97,7 +97,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def picture(request: HttpRequest, pk: Any) -> HttpResponse:
+def picture(request: HttpRequest, pk: Any) -> FileResponse:
     """The stored bytes of a picture, for people who may read a question that shows it, and for its uploader."""
     found = get_object_or_404(Attachment, pk=pk)
     if found.uploaded_by_id != request.user.pk and not _may_see(request.user, found):
