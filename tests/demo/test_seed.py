@@ -35,6 +35,7 @@ def test_seed_fills_the_demo_once(capsys):
     assert Review.objects.counted().count() == sum(len(item.reviews) for item in QUESTIONS)
     _check_open_rounds()
     _check_release()
+    _check_readers()
     before = rows_of_everything()
 
     call_command("seed_demo")
@@ -65,6 +66,14 @@ def _check_release():
     assert release.items.filter(change=ItemChange.ADD, split=Split.PUBLIC).count() == len(released)
     erratum = Erratum.objects.get()
     assert (erratum.status, erratum.item.question.status) == (ErratumStatus.CONFIRMED, Status.RETRACTED)
+
+
+def _check_readers():
+    """The auditor reads every act; an administrator none that tells of a question."""
+    auditor, administrator = (User.objects.get(email=f"{name}@demo.invalid") for name in ("auditor", "administrator"))
+    assert AuditEvent.objects.visible_to(auditor).count() == AuditEvent.objects.count()
+    kinds = AuditEvent.objects.visible_to(administrator).values_list("object_type", flat=True)
+    assert {kind.split(".")[0] for kind in kinds} == {"accounts"}
 
 
 def test_seed_refuses_what_an_earlier_one_left_half_done(db):
