@@ -1,0 +1,430 @@
+"""The walker: every address, called by everybody, against the oracle of who may see what.
+
+The oracle lies in `oracle/`: `registry.txt` has a line for each address, `cells.txt` one for each cell that may be read.
+What is not written there does not exist: an address without a line fails, and a secret without a cell is a leak.
+"""
+
+import re
+import uuid
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from django.contrib.auth.models import PermissionsMixin
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client, override_settings
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from hle_site.accounts.models import User
+from hle_site.notifications.models import Mail, Notice
+from questions.models import Question, Revision, StatusChange
+from review.models import Assignment, BlindSolve, Comment, Decision, Review
+from tests.access_world import Place, World
+
+pytestmark = pytest.mark.django_db
+ORACLE = Path(__file__).parent / "oracle"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+PAGE_METHODS = ("GET", "POST")
+CODES = ("CO", "CX", "RA", "RX", "RU", "RC", "SR", "OR", "OC", "AU", "AD", "RS")
+# readers without any right to write on questions of others
+IDLE = ("CX", "RU", "RC", "OC", "AU", "AD", "RS")
+FIELDS = (
+    "question.prompt",
+    "question.image_alt",
+    "question.key",
+    "question.rationale",
+    "prediction.answer",
+    "prediction.reply",
+    "review.feedback",
+    "review.private_note",
+)
+NAMES = {
+    "contributor.name": ("cnry-contributor-name",),
+    "reviewer.name": tuple(f"cnry-reviewer-name-{n}" for n in "123"),
+}
+OF_PERSON = {"RA": "cnry-reviewer-name-1", "RX": "cnry-reviewer-name-2", "SR": "cnry-reviewer-name-3"}
+# pages on which organisers and administrators read accounts, without any link to questions
+ABOUT_PEOPLE = ("accounts:", "grading:operations")
+# through a release organisers read what is public, and everybody the credits that its contributors agreed to
+OF_RELEASE = ("releases:", "api-releases")
+# called with every place by everybody in each run; the others with some, in turn
+IN_FULL = {"questions:detail"}
+
+
+class Line(NamedTuple):
+    """One address of the registry."""
+
+    name: str
+    methods: tuple[str, ...]
+    objects: dict[str, str]
+    shows: tuple[str, ...]
+    step_up: str
+    throttle: str
+    cache: str
+    readers: tuple[str, ...]
+
+    @property
+    def of_question(self) -> bool:
+        """True when an id leads to one question."""
+        return any(kind in OF_QUESTION for kind in self.objects.values())
+
+
+OF_QUESTION = {"question", "round", "assignment", "solve", "picture", "prediction"}
+
+
+def _rows(name: str) -> Iterator[list[str]]:
+    for text in (ORACLE / name).read_text().splitlines():
+        if text.strip() and not text.startswith("#"):
+            yield [part.strip() for part in text.split("|")]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
+
+
+def read_registry() -> dict[str, Line]:
+    """The registry by name; two lines for one name are an error."""
+    lines: dict[str, Line] = {}
+    for name, methods, objects, shows, step_up, throttle, cached, readers in _rows("registry.txt"):
+        assert name not in lines, f"two lines for {name}"
+        ids = dict(pair.split("=", 1) for pair in _words(objects))
+        lines[name] = Line(name, _words(methods), ids, _words(shows), step_up, throttle, cached, _words(readers))
+    return lines
+
+
+REGISTRY = read_registry()
+
+
+def read_cells() -> dict[tuple[str, str, str], set[str]]:
+    """(field, phase, reader) -> conditions under which it is read."""
+    cells: dict[tuple[str, str, str], set[str]] = {}
+    for name, phases, readers, condition in _rows("cells.txt"):
+        for phase, reader in product("DGSEXAPH" if phases == "*" else _words(phases), _words(readers)):
+            key = (name, phase, reader)
+            assert condition not in cells.get(key, set()), f"two lines for {key}"
+            cells.setdefault(key, set()).add(condition)
+    return cells
+
+
+CELLS = read_cells()
+
+
+def may_read(name: str, place: Place, code: str) -> bool:
+    """What the oracle says: whether a reader reads a field of the question at this place."""
+    reader = "RA" if code == "RX" else code
+    if reader in {"RA", "SR"} and code not in place.assignments:
+        return False
+    facts = {
+        "": True,
+        "own_answer": code in place.answered,
+        "own_review": code in place.reviewed,
+        "told": place.told,
+    }
+    return any(facts[condition] for condition in CELLS.get((name, place.phase, reader), ()))
+
+
+def patterns(resolver: Any, spaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
+    """Every address below a resolver by its full name."""
+    for found in resolver.url_patterns:
+        if isinstance(found, URLResolver):
+            yield from patterns(found, (*spaces, *([found.namespace] if found.namespace else [])))
+        else:
+            yield ":".join((*spaces, found.name or f"nameless {found.pattern}")), found
+
+
+def test_every_address_has_a_line_and_every_line_an_address() -> None:
+    names = [name for name, _pattern in patterns(get_resolver())]
+
+    assert sorted(set(names)) == sorted(REGISTRY)
+    assert len(names) == len(set(names)), "two addresses with one name"
+
+
+# --- the world, built once ---
+
+
+@pytest.fixture(autouse=True)
+def private_media() -> None:
+    """The world's files stay where the world was built."""
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[World]:
+    """Build the world in a transaction that is taken back at the end."""
+    from django.conf import settings
+
+    media = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(tmp_path_factory.mktemp("media")), "base_url": None},
+    }
+    changed = {"STORAGES": settings.STORAGES | {"default": media}, "REQUIRE_STAFF_FACTOR": False}
+    with django_db_blocker.unblock(), override_settings(**changed), transaction.atomic():
+        yield World()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def clients(world: World) -> dict[str, Client]:
+    """A signed-in client for each reader; AN is nobody."""
+    from django.conf import settings
+
+    found = {"AN": Client(raise_request_exception=False)}
+    for code, person in world.people.items():
+        found[code] = Client(raise_request_exception=False)
+        found[code].force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return found
+
+
+def address(line: Line, world: World, place: Place | None = None, code: str = "", *, is_random: bool = False) -> str:
+    """The address with the ids of a place, or with ids that nothing has; empty when the place has no such thing."""
+    ids = {}
+    for name, kind in line.objects.items():
+        if kind.startswith("="):
+            value: Any = kind[1:]
+        elif is_random and kind in OF_QUESTION | {"person", "token", "notice", "erratum"}:
+            value = 999_999_999 if kind == "solve" else uuid.uuid4()
+        elif is_random and kind in {"proposal", "contest"}:
+            value = 999_999_999
+        elif kind == "file":
+            value = "data/test-00000-of-00001.parquet"
+        elif kind == "assignment" and place and code in place.assignments:
+            value = place.assignments[code].pk
+        elif kind in OF_QUESTION:
+            value = place.ids.get(kind) if place else None
+        else:
+            value = world.fixed.get(kind, uuid.uuid4())
+        ids[name] = value
+    return "" if None in ids.values() else reverse(line.name, kwargs=ids)
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    body: str
+    headers: dict[str, str]
+
+
+ECHO = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|csrfmiddlewaretoken\" value=\"[^\"]+\"|X-CSRFToken\": \"\w+\"|999999999|/solves/\d+/|\?next=[^\"]*"
+)
+
+
+def call(client: Client, method: str, url: str) -> Answer:
+    """Call an address; what it changes is taken back."""
+    cache.clear()  # rate limits have their own tests
+    client.cookies.pop("messages", None)  # what an earlier call had to say
+    with transaction.atomic():
+        answer = client.generic(method, url)
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        if method != "GET":
+            transaction.set_rollback(True)
+    text = content.decode("utf-8", "replace") + " ".join(f"{k}: {v}" for k, v in answer.headers.items())
+    return Answer(answer.status_code, text, dict(answer.headers))
+
+
+def leaks(line: Line, answer: Answer, world: World, place: Place | None, code: str) -> list[str]:
+    """The canaries in an answer that this reader must not see there."""
+    text = answer.body.casefold()
+    if "cnry-" not in text:
+        return []
+    found = [
+        f"{name} of {other.name}"
+        for other, name in product(world.places, FIELDS)
+        if other.canary(name) in text
+        and not may_read(name, other, code)
+        # the own words stay the own
+        and not (name.startswith("review.") and code in other.reviewed)
+        and not (line.name.startswith(OF_RELEASE) and may_read(name, other, "RS") and code == "OC")
+    ]
+    if not line.name.startswith(ABOUT_PEOPLE + OF_RELEASE):
+        found += _names(text, place, code)
+    return found
+
+
+def _names(text: str, place: Place | None, code: str) -> list[str]:
+    found = []
+    for name, canaries in NAMES.items():
+        others = [canary for canary in canaries if canary != OF_PERSON.get(code) and canary in text]
+        is_open = place is not None and may_read(name, place, code)
+        is_staff = code in {"OR", "AU"}  # their lists name people of several questions
+        is_own = code == "CO" and name == "contributor.name"
+        if others and not (is_open or is_own or (place is None and is_staff)):
+            found.append(name)
+    return found
+
+
+def places_for(line: Line, world: World, code: str) -> list[Place]:
+    """The places to call an address with: all where it matters most, else some, another choice for each reader."""
+    if not line.of_question:
+        return []
+    if line.name in IN_FULL:
+        return world.places
+    start = sum(map(ord, line.name + code)) % len(world.places)
+    return [world.places[start]]
+
+
+def test_no_secret_reaches_a_reader_without_its_cell(world: World, clients: dict[str, Client]) -> None:
+    wrong, calls = [], 0
+    for line, code in product(REGISTRY.values(), ("AN", *CODES)):
+        if "GET" not in line.methods or line.name == "account_logout":
+            continue
+        for place in places_for(line, world, code) or [None]:
+            url = address(line, world, place, code)
+            if not url:
+                continue
+            answer, calls = call(clients[code], "GET", url), calls + 1
+            where = f"{line.name} {place.name if place else ''} {code} {answer.status}"
+            wrong += [f"leak: {where}: {found}" for found in leaks(line, answer, world, place, code)]
+            if answer.status >= 500:
+                wrong.append(f"error: {where}")
+            if place and answer.status == 200:
+                wrong += [
+                    f"missing: {where}: {name}"
+                    for name in line.shows
+                    if may_read(name, place, code)
+                    and place.canary(name) not in answer.body
+                    and not (place.phase == "D" and name.startswith("prediction."))  # nothing is answered yet
+                ]
+
+    assert wrong == []
+    assert calls > 400
+
+
+def test_hidden_and_unknown_are_the_same(world: World, clients: dict[str, Client]) -> None:
+    wrong = []
+    for line, code, place in _hidden(world):
+        for method in line.methods:
+            url = address(line, world, place)
+            if not url:
+                continue
+            known, unknown = (call(clients[code], method, one) for one in (url, address(line, world, is_random=True)))
+            where = f"{method} {line.name} {place.name} {code}: {known.status}, unknown {unknown.status}"
+            one, other = (ECHO.sub("", answer.body).splitlines() for answer in (known, unknown))
+            if known.status != unknown.status or one != other:
+                wrong.append(f"{where} {[pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]][:1]}")
+            elif known.status not in {403, 404, 302}:
+                wrong.append(f"open: {where}")
+
+    assert wrong == []
+
+
+def _hidden(world: World) -> Iterator[tuple[Line, str, Place]]:
+    """For each address of a question two readers who may not know of it, others for each address."""
+    for number, line in enumerate(line for line in REGISTRY.values() if line.of_question):
+        for code in (IDLE[number % len(IDLE)], "RA"):
+            hidden = [
+                place
+                for place in world.places
+                if code not in place.assignments and not may_read("question.prompt", place, code)
+            ]
+            # one picture is shared by all places but the draft
+            yield line, code, world["draft"] if "picture" in line.objects.values() else hidden[number % len(hidden)]
+
+
+def test_nobody_without_a_right_changes_anything(world: World, clients: dict[str, Client]) -> None:
+    watched = (Question, Revision, StatusChange, Assignment, BlindSolve, Review, Comment, Decision)
+
+    def state() -> list[Any]:
+        return [list(model.objects.order_by("pk").values()) for model in watched]
+
+    wrong, before = [], state()
+    for line, code in product(REGISTRY.values(), IDLE):
+        for method in sorted(set(line.methods) - {"GET"}):
+            for place in places_for(line, world, code)[:1]:
+                url = address(line, world, place)
+                if not url:
+                    continue
+                cache.clear()
+                with transaction.atomic():
+                    answer = clients[code].generic(method, url)
+                    if state() != before:
+                        wrong.append(f"{method} {line.name} {place.name} {code}: {answer.status_code}")
+                    transaction.set_rollback(True)
+
+    assert wrong == []
+
+
+def test_strangers_are_sent_to_the_login(world: World, clients: dict[str, Client]) -> None:
+    wrong = []
+    for line in REGISTRY.values():
+        for method in line.methods:
+            url = address(line, world, world["in-review"])
+            answer = call(clients["AN"], method, url) if url else None
+            if answer is None or "AN" in line.readers:
+                continue
+            is_sent_away = answer.status == 302 and "/accounts/login/" in answer.headers.get("Location", "")
+            if not is_sent_away and answer.status not in {401, 404}:
+                wrong.append(f"{method} {line.name}: {answer.status}")
+
+    assert wrong == []
+
+
+def test_methods_are_those_of_the_registry(world: World, clients: dict[str, Client]) -> None:
+    wrong = []
+    for line in REGISTRY.values():
+        if line.name.startswith(("account_", "mfa_")):
+            continue  # allauth answers to more verbs than it uses; its pages are in the other tests
+        url = address(line, world, is_random=True)
+        for method in METHODS if line.name.startswith("api-") else PAGE_METHODS:
+            is_open = call(clients["CX"], method, url).status != 405
+            if is_open != (method in line.methods):
+                wrong.append(f"{method} {line.name}")
+
+    assert wrong == []
+
+
+def test_pages_for_some_are_closed_to_the_others(world: World, clients: dict[str, Client]) -> None:
+    wrong = []
+    for line, code in product(REGISTRY.values(), CODES):
+        if "*" in line.readers or line.of_question or "GET" not in line.methods:
+            continue
+        is_open = call(clients[code], "GET", address(line, world)).status in {200, 302}
+        if is_open and code not in line.readers:
+            wrong.append(f"{line.name}: open to {code}")
+        if not is_open and code in line.readers and not line.objects:
+            wrong.append(f"{line.name}: closed to {code}")
+
+    assert wrong == []
+
+
+def test_what_people_read_is_not_kept_by_caches(world: World, clients: dict[str, Client]) -> None:
+    wrong = []
+    for line in REGISTRY.values():
+        place = world["awaiting"] if line.of_question else None
+        url = address(line, world, place, "CO") if "GET" in line.methods else ""
+        if not url or line.name == "account_logout":
+            continue
+        answer = call(clients["CO"], "GET", url)
+        if answer.status == 200 and line.cache not in answer.headers.get("Cache-Control", ""):
+            wrong.append(f"{line.name}: {answer.headers.get('Cache-Control')}")
+
+    assert wrong == []
+
+
+def test_notices_and_mails_hold_no_secret(world: World) -> None:
+    rows = [*Notice.objects.values_list("subject", "body", "path"), *Mail.objects.values_list("subject", "body", "key")]
+
+    assert len(rows) > 20
+    assert [row for row in rows if "cnry-" in " ".join(row).casefold()] == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_lists_and_permissions_agree(world: World, code: str) -> None:
+    person = User.objects.get(pk=world.people[code].pk)
+
+    listed = set(Question.objects.visible_to(person).values_list("pk", flat=True))
+    allowed = {
+        place.question.pk for place in world.places if person.has_perm("questions.view_question", place.question)
+    }
+    expected = {place.question.pk for place in world.places if may_read("question.prompt", place, code)}
+
+    assert listed == allowed == expected
+
+
+def test_a_superuser_does_not_exist() -> None:
+    assert not issubclass(User, PermissionsMixin)
+    assert not hasattr(User, "is_superuser")
+    assert not hasattr(User.objects, "create_superuser")
