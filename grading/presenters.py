@@ -111,7 +111,7 @@ def panel_of(question: Question, user: Any) -> CheckPanel:
     rows = {row.model_id: row for row in _rows(check)}
     reader = _Reader(check, question, user, rows)
     shown = [(member, reader.card(member, rows.get(member.model_id))) for member in members]
-    heard = [row for row in rows.values() if row.state in checks.TERMINAL]
+    heard = [row for row in rows.values() if row.state == PredictionState.SETTLED]
     return CheckPanel(
         question_id=question.pk,
         url=url,
@@ -200,6 +200,8 @@ class _Reader:
             return _("%(judge)s (judge): %(why)s") % {"judge": self.check.panel.judge.label, "why": row.verdict_reason}
         if row.decided_by == DecidedBy.PERSON:
             return _("Decided by a person: %(why)s") % {"why": row.verdict_reason}
+        if not row.verdict_reason:
+            return _("Compared automatically (rule “%(rule)s”).") % {"rule": row.rule}
         return _("Compared automatically (rule “%(rule)s”): %(why)s.") % {"rule": row.rule, "why": row.verdict_reason}
 
     def _about(self, row: Prediction) -> str:
@@ -212,13 +214,17 @@ class _Reader:
 
     def _unscored(self, row: Prediction) -> dict[str, Any]:
         what = _("The judge could not be read") if row.outcome == OutcomeKind.ANSWER else row.get_outcome_display()
-        kept = row.outcome == OutcomeKind.ANSWER and self.may_judge
+        is_kept = row.outcome == OutcomeKind.ANSWER
         return {
             "state": "unscored",
+            "answer": row.answer if is_kept and self.may_read else "",
+            "reply": row.reply[:SHOWN_REPLY] if is_kept and self.may_read else "",
             "reason": _("%(what)s. Not counted as right or wrong.") % {"what": what},
-            "note": row.outcome_detail,
+            "note": "" if is_kept else row.outcome_detail,
             "retry_at": self.check.due_at if self.check.status == CheckStatus.PARKED else None,
-            "judge_url": reverse("grading:judge", args=[self.question.pk, row.pk]) if kept else "",
+            "judge_url": reverse("grading:judge", args=[self.question.pk, row.pk])
+            if is_kept and self.may_judge
+            else "",
         }
 
     def _open(self, row: Prediction) -> dict[str, Any]:
@@ -252,7 +258,7 @@ def _summary(check: DifficultyCheck, members: list[PanelMember], rows: dict[int,
     if check.status == CheckStatus.CANCELLED:
         return _("The test was stopped. Answers that arrived are kept and are not asked for again.")
     if check.status == CheckStatus.PARKED:
-        return _("No verdict yet, and not counted as a try. %(why)s") % {"why": check.parked_reason}
+        return _("No verdict yet. %(why)s") % {"why": check.parked_reason}
     if check.status == CheckStatus.QUEUED:
         return _("The test is planned. It begins as soon as a place is free.")
     n_asking = sum(row.state not in {*checks.TERMINAL, PredictionState.SKIPPED} for row in rows.values())
@@ -306,4 +312,5 @@ def _typical_s() -> float | None:
     recent = DifficultyCheck.objects.settled().filter(settled_at__gte=timezone.now() - timedelta(days=7))
     newest = recent.order_by("-settled_at").values("pk")[:RECENT]
     spans = DifficultyCheck.objects.filter(pk__in=newest).aggregate(mean=Avg(F("settled_at") - F("created_at")))
-    return spans["mean"].total_seconds() if spans["mean"] else None
+    seconds = spans["mean"].total_seconds() if spans["mean"] else 0
+    return seconds if seconds >= 1 else None

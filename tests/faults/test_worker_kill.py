@@ -74,13 +74,14 @@ def test_killed_worker_loses_nothing_and_pays_twice_only_what_was_in_flight(simu
 def test_stopped_worker_ends_its_calls_and_hands_the_rest_back(simulate: Any, tmp_path: Path) -> None:  # noqa: F811
     simulator = simulate(fixed=FIXED, delay_s=[0.4, 0.8])
     start_checks()
-    with worker(tmp_path, CALLS_IN_FLIGHT="6") as first:
-        wait_for(lambda: len(simulator.journal()) >= 8, seconds=60, what="eight calls")
-        first.send_signal(signal.SIGTERM)
-        first.wait(20)
-    held = Prediction.objects.exclude(worker=None).exclude(state=PredictionState.SETTLED).count()
-    with beat(tmp_path), worker(tmp_path):
-        wait_for(is_settled, seconds=60, what="a verdict for every question")
+    with beat(tmp_path):
+        with worker(tmp_path, CALLS_IN_FLIGHT="6") as first:
+            wait_for(lambda: len(simulator.journal()) >= 8, seconds=60, what="eight calls")
+            first.send_signal(signal.SIGTERM)
+            first.wait(20)
+        held = Prediction.objects.exclude(worker=None).exclude(state=PredictionState.SETTLED).count()
+        with worker(tmp_path):
+            wait_for(is_settled, seconds=60, what="a verdict for every question")
 
     assert (first.returncode, held) == (0, 0)
     assert Worker.objects.filter(stopped_at=None).count() == 1
