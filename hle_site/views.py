@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from hle_site import demo, navigation
 from questions.models import Release
@@ -30,6 +31,7 @@ def site_context(request: HttpRequest) -> dict[str, Any]:
 
 
 @login_not_required
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The first page: what this is for a stranger, what waits for a person who is signed in."""
     releases = Release.objects.visible_to(request.user)[:3]

@@ -1,8 +1,25 @@
 """Addresses of releases."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from questions.releases import desk, views
+
+
+class VersionConverter(StringConverter):
+    """A version as people write it; anything else in an address is unknown before it reaches the database."""
+
+    regex = r"[0-9][0-9A-Za-z.\-+]{0,19}"
+
+
+class PublicIdConverter(StringConverter):
+    """A release id of 24 hex digits."""
+
+    regex = "[0-9a-f]{24}"
+
+
+register_converter(VersionConverter, "version")
+register_converter(PublicIdConverter, "public_id")
 
 app_name = "releases"
 urlpatterns = [
@@ -10,19 +27,19 @@ urlpatterns = [
     path("new/", desk.new, name="new"),
     path("errata/", desk.errata, name="errata"),
     path("errata/<uuid:pk>/answer/", desk.answer, name="answer"),
-    path("<str:version>/", views.detail, name="detail"),
-    path("<str:version>/manifest.json", views.manifest, name="manifest"),
-    path("<str:version>/accept/", views.accept, name="accept"),
-    path("<str:version>/files/<path:path>", views.download, name="download"),
-    path("<str:version>/items/<str:public_id>/", views.item, name="item"),
-    path("<str:version>/items/<str:public_id>/report/", views.report, name="report"),
-    path("<str:version>/items/<str:public_id>/pictures/<str:which>", views.picture, name="picture"),
-    path("<str:version>/prepare/", desk.prepare, name="prepare"),
-    path("<str:version>/hold-back/<uuid:question_id>/", desk.hold_back, name="hold_back"),
-    path("<str:version>/take-in/<uuid:question_id>/", desk.take_in, name="take_in"),
-    path("<str:version>/freeze/", desk.freeze, name="freeze"),
-    path("<str:version>/build/", desk.build, name="build"),
-    path("<str:version>/publish/", desk.publish, name="publish"),
-    path("<str:version>/discard/", desk.discard, name="discard"),
-    path("<str:version>/yank/", desk.yank, name="yank"),
+    path("<version:version>/", views.detail, name="detail"),
+    path("<version:version>/manifest.json", views.manifest, name="manifest"),
+    path("<version:version>/accept/", views.accept, name="accept"),
+    path("<version:version>/files/<path:path>", views.download, name="download"),
+    path("<version:version>/items/<public_id:public_id>/", views.item, name="item"),
+    path("<version:version>/items/<public_id:public_id>/report/", views.report, name="report"),
+    path("<version:version>/items/<public_id:public_id>/pictures/<str:which>", views.picture, name="picture"),
+    path("<version:version>/prepare/", desk.prepare, name="prepare"),
+    path("<version:version>/hold-back/<uuid:question_id>/", desk.hold_back, name="hold_back"),
+    path("<version:version>/take-in/<uuid:question_id>/", desk.take_in, name="take_in"),
+    path("<version:version>/freeze/", desk.freeze, name="freeze"),
+    path("<version:version>/build/", desk.build, name="build"),
+    path("<version:version>/publish/", desk.publish, name="publish"),
+    path("<version:version>/discard/", desk.discard, name="discard"),
+    path("<version:version>/yank/", desk.yank, name="yank"),
 ]
