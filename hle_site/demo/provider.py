@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 from django.conf import settings
 
@@ -42,8 +41,22 @@ def answering_at_once() -> Iterator[None]:
         ) as process:
             try:
                 address = f"http://{LOOPBACK}:{listener.getsockname()[1]}/v1"
-                with patch.dict(os.environ, {"SIMULATOR_URL": address, "SIMULATOR_TOKEN": token}):
+                with _environment(SIMULATOR_URL=address, SIMULATOR_TOKEN=token):
                     yield
             finally:
                 process.terminate()
                 process.wait(STOP_S)
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
