@@ -89,6 +89,11 @@ class Walk:
             banner.get_by_role("button", name="Switch").click()
         self.page.goto(self.address + path)
 
+    def press(self, button: Any) -> None:
+        """Press a button that leads to another page, and wait for that page."""
+        with self.page.expect_navigation():
+            button.click()
+
     def picture(self, name: str) -> None:
         """Keep a picture at desk and phone width, and see that nothing sticks out."""
         self.number += 1
@@ -185,14 +190,13 @@ def _review(walk: Walk, person: str, score: str) -> None:
     mine = page.locator(".row").filter(has_text="Number theory")
     if person == "reviewer1":
         walk.picture("reviewer-dashboard")
-    mine.get_by_role("button").first.click()
-    page.wait_for_url("**/assignments/**")
+    walk.press(mine.get_by_role("button").first)
+    assert "/assignments/" in page.url
     assert RATIONALE[:40] not in page.content(), "the rationale shows before the own answer"
     if page.locator("form[action$='/solve/']").count():
         walk.picture(f"solve-{person}")
         page.locator("[name=answer]").fill(KEY)
-        page.get_by_role("button", name="Record my answer").click()
-        page.wait_for_load_state("load")
+        walk.press(page.get_by_role("button", name="Record my answer"))
     page.locator(f"input[name=score][value='{score}']").check(force=True)
     page.locator("input[name=depth][value=solved]").check(force=True)
     for name in ("is_precise", "is_single_answer", "is_not_searchable", "is_not_artificial", "is_safe"):
@@ -202,8 +206,7 @@ def _review(walk: Walk, person: str, score: str) -> None:
     )
     walk.picture(f"review-{person}")
     walk.accessible()
-    page.locator("#review button[value=next]").click()
-    page.wait_for_load_state("load")
+    walk.press(page.locator("#review button[value=next]"))
 
 
 def _decide(walk: Walk, question: str) -> None:
@@ -214,8 +217,7 @@ def _decide(walk: Walk, question: str) -> None:
     page.locator("#decision input[name=outcome][value=approve]").check(force=True)
     page.locator("#decision textarea[name=reason]").fill("Two independent solves agree with the key.")
     walk.picture("decision")
-    page.get_by_role("button", name="Decide").click()
-    page.wait_for_load_state("load")
+    walk.press(page.get_by_role("button", name="Decide"))
 
 
 def _release(walk: Walk) -> str:
@@ -231,12 +233,11 @@ def _release(walk: Walk) -> str:
     page.wait_for_url(f"**/{version}/prepare/")
     walk.picture("release-prepared")
     page.locator("[data-dialog=freeze]").click()
-    page.locator("#freeze button[type=submit]").click()
+    walk.press(page.locator("#freeze button[type=submit]"))
     page.get_by_text("built and verified").first.wait_for(timeout=90_000)
     walk.become("organiser2", f"/releases/{version}/prepare/")
     page.locator("[data-dialog=publish]").click()
-    page.locator("#publish button[type=submit]").click()
-    page.wait_for_load_state("load")
+    walk.press(page.locator("#publish button[type=submit]"))
     return version
 
 
@@ -246,8 +247,7 @@ def _download(walk: Walk, version: str) -> list[dict[str, Any]]:
     accept = page.locator("input[name=is_accepted]")
     if accept.count():
         accept.check(force=True)
-        page.get_by_role("button", name="Accept the licence").click()
-        page.wait_for_load_state("load")
+        walk.press(page.get_by_role("button", name="Accept the licence"))
     walk.picture("release")
     walk.accessible()
     answer = page.request.get(f"{walk.address}/releases/{version}/files/data/test-00000-of-00001.parquet")

@@ -210,7 +210,7 @@ def both(*steps: Callable[[], Any]) -> list[Any]:
     return results
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_one_of_two_simultaneous_steps_wins(contributor: Any) -> None:
     question = factories.make_draft(by=contributor)
     copies = [Question.objects.get(pk=question.pk) for _copy in range(2)]
@@ -223,7 +223,7 @@ def test_one_of_two_simultaneous_steps_wins(contributor: Any) -> None:
     assert log.verify() == []
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_autosave_never_slips_between_linter_and_freeze(contributor: Any) -> None:
     for attempt in range(5):
         question = factories.make_draft(by=contributor, prompt=f"What is the answer to question number {attempt}?")
