@@ -83,7 +83,7 @@ def test_parse_retry_after(value, expected):
     [
         ("gpt-4o", "gpt-4o", True),
         ("gpt-4o", "gpt-4o-2024-08-06", True),
-        ("claude-x", "claude-x-20250929", True),
+        ("model-x", "model-x-20250929", True),
         ("gpt-4", "gpt-4-0613", True),
         ("model-latest", "model-20250101", True),
         ("openai/gpt-4o", "gpt-4o", True),
