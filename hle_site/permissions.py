@@ -13,10 +13,7 @@ from questions.models import Question
 from questions.querysets import denied, released
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
 from review.models import Assignment, Round
-
-UNDER_REVIEW = (Status.IN_REVIEW, Status.CHANGES_REQUESTED, Status.AWAITING_DECISION)
-G = (Status.TOO_EASY, Status.ELIGIBLE)
-CLOSED = (Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.WITHDRAWN, Status.RETRACTED)
+from review.readiness import UNDER_REVIEW
 
 
 def _is_conflicted(user: Any, question: Question) -> bool:

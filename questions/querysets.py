@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models import Prefetch, Q
 
-from questions.enums import ItemChange, ReleaseStatus, Split, Status
+from questions.enums import ItemChange, ReleaseStatus, Split
 
 if TYPE_CHECKING:
     from hle_site.accounts.models import User
@@ -111,11 +111,6 @@ class QuestionQuerySet(models.QuerySet["Any"]):
         return self.select_related("call", "contributor").prefetch_related(
             Prefetch("revisions", queryset=newest, to_attr="newest_revisions")
         )
-
-    def open(self) -> QuestionQuerySet:
-        """Return the questions on which somebody still works."""
-        closed = [Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.WITHDRAWN, Status.RETRACTED]
-        return self.exclude(status__in=closed)
 
 
 class ReleaseQuerySet(models.QuerySet["Any"]):
