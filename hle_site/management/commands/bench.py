@@ -3,6 +3,7 @@
 Runs without Django's settings, since those name the services that it starts.
 """
 
+import argparse
 import ast
 import sys
 from pathlib import Path
@@ -22,9 +23,9 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take a name, and pass on what follows it."""
-        parser.add_argument("name", nargs="?", help="file in tests/benchmarks, without .py")
-        parser.add_argument("arguments", nargs="*", help="what the benchmark itself takes")
+        """Take a name, and pass on all that follows it."""
+        parser.add_argument("name", nargs="?", help="one of the list")
+        parser.add_argument("arguments", nargs=argparse.REMAINDER, help="what the benchmark itself takes")
 
     def handle(self, name: str | None, arguments: list[str], **_: object) -> None:
         """List without a name, else run."""
@@ -37,9 +38,11 @@ class Command(BaseCommand):
         sys.exit(run_on_services([sys.executable, "-m", f"tests.benchmarks.{name}", *arguments]))
 
 
-def scripts() -> dict[str, Path]:
-    """Return the benchmarks by name."""
-    return {path.stem: path for path in sorted(BENCHMARKS.glob("[a-z]*.py")) if path.stem != "conftest"}
+def scripts(folder: Path = BENCHMARKS) -> dict[str, Path]:
+    """Return the benchmarks by name: modules, or packages that can be run, which define `main`."""
+    found = {path.stem: path for path in folder.glob("[a-z]*.py")}
+    found |= {path.parent.name: path for path in folder.glob("[a-z]*/__main__.py")}
+    return {name: found[name] for name in sorted(found) if _defines_main(found[name])}
 
 
 def listing(known: dict[str, Path]) -> list[str]:
@@ -47,6 +50,11 @@ def listing(known: dict[str, Path]) -> list[str]:
     if not known:
         return ["There are no benchmarks yet."]
     return [f"{name:<28} {_summary(path)}" for name, path in known.items()]
+
+
+def _defines_main(path: Path) -> bool:
+    statements = ast.parse(path.read_text()).body
+    return any(isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and part.name == "main" for part in statements)
 
 
 def _summary(path: Path) -> str:

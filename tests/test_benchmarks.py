@@ -1,0 +1,131 @@
+"""The list of benchmarks, and the table and exit status with which each of them ends; nothing is measured here."""
+
+import ast
+import math
+import os
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from hle_site.management.commands import bench
+from tests.benchmarks import report
+from tests.benchmarks.report import Figure
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "speed.py").write_text('"""Calls a second.\n\nMore."""\n\n\ndef main() -> int:\n    return 0\n')
+    (tmp_path / "helper.py").write_text('"""No benchmark."""\n')
+    (tmp_path / "cost").mkdir()
+    (tmp_path / "cost/__main__.py").write_text('"""Dollars."""\n\n\nasync def main():\n    pass\n')
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/__init__.py").write_text("def main():\n    pass\n")
+    return tmp_path
+
+
+def test_listing_names_what_defines_main_with_the_first_line_of_its_docstring(folder):
+    known = bench.scripts(folder)
+
+    assert [line.split(maxsplit=1) for line in bench.listing(known)] == [
+        ["cost", "Dollars."],
+        ["speed", "Calls a second."],
+    ]
+
+
+def test_every_benchmark_says_in_one_sentence_what_it_measures():
+    known = bench.scripts()
+
+    lines = {
+        name: (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0] for name, path in known.items()
+    }
+
+    assert "report" not in known
+    assert [name for name, line in lines.items() if not line.endswith(".") or len(line) > 100] == []
+
+
+def test_what_follows_the_name_goes_to_the_benchmark():
+    command = load_command_class(get_commands()["bench"], "bench")
+
+    taken = command.create_parser("manage.py", "bench").parse_args(["speed", "--data", "x", "-n", "4"])
+
+    assert (taken.name, taken.arguments) == ("speed", ["--data", "x", "-n", "4"])
+
+
+@pytest.mark.parametrize(
+    ("figure", "reached"),
+    [
+        (Figure("a", 0.97, at_least=0.9, aim=0.97), "aim"),
+        (Figure("a", 0.9, at_least=0.9, aim=0.97), "at least"),
+        (Figure("a", 0.89, at_least=0.9, aim=0.97), "MISSED"),
+        (Figure("a", 0, at_least=0.5, aim=0, is_lower_better=True), "aim"),
+        (Figure("a", 0.5, at_least=0.5, aim=0, is_lower_better=True), "at least"),
+        (Figure("a", 0.6, at_least=0.5, aim=0, is_lower_better=True), "MISSED"),
+        (Figure("a", 3, at_least=2), "at least"),
+        (Figure("a", 1, aim=2), "reported"),
+        (Figure("a", 2, aim=2), "aim"),
+        (Figure("a", 1), "reported"),
+        (Figure("a", math.nan, at_least=1), "MISSED"),
+        (Figure("a", math.nan, at_least=1, is_lower_better=True), "MISSED"),
+    ],
+)
+def test_figure_reaches_the_better_of_its_bounds(figure, reached):
+    assert figure.reached == reached
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (2000, "2,000"),
+        (97.0, "97"),
+        (0.12341, "0.1234"),
+        (1234.56, "1,235"),
+        (-0.5, "-0.5000"),
+        (0.0, "0"),
+        (math.nan, "not measured"),
+    ],
+)
+def test_number_keeps_four_significant_digits(value, shown):
+    assert report.number(value) == shown
+
+
+def test_report_prints_one_aligned_table_and_passes(capsys):
+    figures = [Figure("share", 97.5, "%", 90, 97), Figure("time", 2, "ms", peer="bare: 1 ms", note="of one core")]
+
+    status = report.report("Things", figures, context=["on two rows"], seed=7)
+
+    printed = capsys.readouterr().out
+    assert status == 0
+    assert printed.startswith("\nThings\ncommit ")
+    assert f"{len(os.sched_getaffinity(0))} processors" in printed
+    assert printed.partition(", seed 7\n")[2].splitlines() == [
+        "on two rows",
+        "",
+        "figure  measured  at least  aim    beside      reached",
+        "share   97.50 %   >= 90     >= 97              aim",
+        "time    2 ms      -         -      bare: 1 ms  reported",
+        "  time: of one core",
+    ]
+
+
+def test_one_missed_figure_fails_the_benchmark(capsys):
+    figures = [Figure("share", 97.5, "%", 90, 97), Figure("time", 3, "ms", at_least=2, is_lower_better=True)]
+
+    assert report.report("Things", figures) == 1
+    assert "<= 2" in capsys.readouterr().out
+
+
+def test_absent_data_has_a_status_of_its_own(capsys):
+    assert report.absent("no sample data is here") == 77
+    assert capsys.readouterr().out == "Not measured: no sample data is here\n"
+
+
+def test_sample_data_is_found_by_argument_before_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "given/texts").mkdir(parents=True)
+    (tmp_path / "named/texts").mkdir(parents=True)
+    monkeypatch.setenv("HLE_SAMPLE_DATA", str(tmp_path / "named"))
+
+    assert report.sample_data("texts") == tmp_path / "named/texts"
+    assert report.sample_data("texts", str(tmp_path / "given")) == tmp_path / "given/texts"
+    assert report.sample_data("pictures") is None
+    monkeypatch.delenv("HLE_SAMPLE_DATA")
+    assert report.sample_data("texts") is None
