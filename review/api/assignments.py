@@ -1,0 +1,172 @@
+"""The reader's own work: free places, taking one, answer, review, hand in."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from hle_site.accounts.enums import Scope
+from hle_site.accounts.tokens import HasScope
+from review import actions, assignment, presenters
+from review.api.shapes import (
+    AssignmentRowSerializer,
+    AssignmentSerializer,
+    DueReasonSerializer,
+    PoolCardSerializer,
+    ReasonSerializer,
+    ReviewSerializer,
+    SolveSerializer,
+    open_place,
+    read,
+)
+from review.models import Assignment, Round
+
+POOL_SIZE = 50
+
+
+class PoolView(APIView):
+    """Free places."""
+
+    permission_classes = [HasScope]
+    scope = Scope.REVIEW
+
+    @extend_schema(responses=PoolCardSerializer(many=True), operation_id="review_pool")
+    def get(self, request: Request) -> Response:
+        """Return the open rounds in which the reader may take a place, without text."""
+        if not request.user.has_perm("review.view_pool"):
+            raise PermissionDenied
+        cards = [presenters.pool_card(row, request.user) for row in assignment.pool(request.user)[:POOL_SIZE]]
+        return Response(PoolCardSerializer(cards, many=True).data)
+
+
+class TakeView(APIView):
+    """Taking a place."""
+
+    permission_classes = [HasScope]
+    scope = Scope.REVIEW
+
+    @extend_schema(request=None, responses={201: AssignmentSerializer}, operation_id="review_take")
+    def post(self, request: Request, pk: Any) -> Response:
+        """Take a free place in a round of the own pool."""
+        if not request.user.has_perm("review.view_pool"):
+            raise PermissionDenied
+        taken = assignment.take(round_=get_object_or_404(_takeable(request.user), pk=pk), by=request.user)
+        return Response(
+            AssignmentSerializer(_loaded(taken), context={"request": request}).data, status=status.HTTP_201_CREATED
+        )
+
+
+def _takeable(user: Any) -> QuerySet[Round]:
+    return Round.objects.filter(pk__in=assignment.pool(user).values("pk"))
+
+
+def _loaded(row: Assignment) -> Assignment:
+    return Assignment.objects.select_related("round__question", "round__revision__image").get(pk=row.pk)
+
+
+class AssignmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Assignment]):
+    """The reader's own assignments: answer, review, hand in."""
+
+    permission_classes = [HasScope]
+    scope = Scope.REVIEW
+    lookup_value_converter = "uuid"
+    serializer_class = AssignmentSerializer
+
+    def get_queryset(self) -> QuerySet[Assignment]:
+        """Return the reader's own assignments."""
+        if getattr(self, "swagger_fake_view", False):
+            return Assignment.objects.none()
+        own = Assignment.objects.filter(reviewer=self.request.user).select_related(
+            "reviewer", "round__question", "round__revision__image"
+        )
+        return own.prefetch_related("round__assignments") if self.action == "list" else own
+
+    def get_serializer_class(self) -> Any:
+        """Return a row for lists, everything else for one."""
+        return AssignmentRowSerializer if self.action == "list" else AssignmentSerializer
+
+    def _ready(self) -> Assignment:
+        mine = self.get_object()
+        if not self.request.user.has_perm("review.work_on_assignment", mine):
+            raise Http404
+        return mine
+
+    def _answer(self, mine: Assignment) -> Response:
+        return Response(AssignmentSerializer(_loaded(mine), context=self.get_serializer_context()).data)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: Any) -> Response:
+        """Accept an invitation."""
+        mine = self._ready()
+        assignment.accept(assignment=mine, by=request.user)
+        return self._answer(mine)
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def decline(self, request: Request, pk: Any) -> Response:
+        """Decline an invitation."""
+        mine = self._ready()
+        assignment.decline(assignment=mine, by=request.user, **read(request, ReasonSerializer))
+        return self._answer(mine)
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"], url_path="hand-back")
+    def hand_back(self, request: Request, pk: Any) -> Response:
+        """Give an accepted place back."""
+        mine = self._ready()
+        assignment.hand_back(assignment=mine, by=request.user, **read(request, ReasonSerializer))
+        return self._answer(mine)
+
+    @extend_schema(request=DueReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def conflict(self, request: Request, pk: Any) -> Response:
+        """Declare a conflict of interest; the question closes at once."""
+        mine = self._ready()
+        assignment.declare_conflict(assignment=mine, by=request.user, **read(request, DueReasonSerializer))
+        return self._answer(mine)
+
+    @extend_schema(request=SolveSerializer)
+    @action(detail=True, methods=["post"])
+    def solve(self, request: Request, pk: Any) -> Response:
+        """Record the own answer; it cannot change."""
+        mine = self._ready()
+        actions.record_solve(assignment=mine, by=request.user, **read(request, SolveSerializer))
+        return self._answer(mine)
+
+    @extend_schema(request=ReviewSerializer)
+    @action(detail=True, methods=["put"])
+    def review(self, request: Request, pk: Any) -> Response:
+        """Save the draft of the review."""
+        mine, content = self._ready(), read(request, ReviewSerializer)
+        actions.save_review(assignment=mine, by=request.user, version=content.pop("version", None), content=content)
+        return self._answer(mine)
+
+    @extend_schema(request=ReviewSerializer)
+    @action(detail=True, methods=["post"])
+    def submit(self, request: Request, pk: Any) -> Response:
+        """Save what is sent and hand the review in."""
+        mine, content = self._ready(), read(request, ReviewSerializer)
+        actions.submit_review(
+            assignment=mine, by=request.user, version=content.pop("version", None), content=content or None
+        )
+        return self._answer(mine)
+
+    @extend_schema(responses={(200, "image/*"): OpenApiTypes.BINARY})
+    @action(detail=True, methods=["get"])
+    def picture(self, request: Request, pk: Any) -> FileResponse:
+        """Return the picture of the question, once the place is accepted."""
+        mine = self.get_object()
+        image = mine.round.revision.image if open_place(request.user, mine) else None
+        if image is None:
+            raise Http404
+        return FileResponse(image.file.open("rb"), content_type=image.media_type)
