@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from hle_site.accounts import actions as account_actions
@@ -223,6 +224,18 @@ def own(assignment: Assignment, by: Any, *statuses: str) -> Assignment:
             ]
         )
     return locked
+
+
+def begin(assignment: Assignment) -> None:
+    """Mark an assignment as worked on."""
+    assignment.status = AssignmentStatus.IN_PROGRESS
+    assignment.save(update_fields=["status"])
+
+
+def complete(assignment: Assignment) -> None:
+    """End an assignment because its work is in."""
+    assignment.status, assignment.ended_at = AssignmentStatus.SUBMITTED, timezone.now()
+    assignment.save(update_fields=["status", "ended_at"])
 
 
 def candidates(round_: Round) -> list[Any]:
