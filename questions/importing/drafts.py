@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _
 from hle_site.audit import log
 from hle_site.uploads import RefusedPicture
 from questions import actions
-from questions.importing.rows import Limits, ParsedRow, RefusedRow, read
+from questions.importing.rows import read
+from questions.importing.shapes import Limits, ParsedRow, RefusedRow
 from questions.models import Call, ImportBatch
 from questions.models.question import ANSWER_LENGTH, PROMPT_LENGTH, Revision
 from questions.releases.contents import Picture

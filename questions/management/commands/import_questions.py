@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from hle_site.accounts.models import User
 from questions.importing import drafts
-from questions.importing.rows import RefusedRow
+from questions.importing.shapes import RefusedRow
 from questions.models import Call
 from questions.workflow import Refused
 

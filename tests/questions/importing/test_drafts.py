@@ -12,7 +12,7 @@ from hle_site.audit.models import AuditEvent
 from questions import linter
 from questions.importing import drafts
 from questions.importing.drafts import examine_file, import_file
-from questions.importing.rows import RefusedRow
+from questions.importing.shapes import RefusedRow
 from questions.models import Attachment, ImportBatch, Question
 from questions.workflow import Refused
 from tests import factories

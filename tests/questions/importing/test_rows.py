@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from questions.importing.choices import split_choices
-from questions.importing.rows import CATEGORIES, Limits, ParsedRow, RefusedRow, read
+from questions.importing.fields import CATEGORIES
+from questions.importing.rows import read
+from questions.importing.shapes import Limits, ParsedRow, RefusedRow
 from questions.releases.export import Picture, build, with_choices
 from tests.questions.releases.test_export import INFO, PARQUET, make_row, picture, sample_rows
 
