@@ -1,5 +1,6 @@
 """The API of questions, for the people who wrote them: the same actions as the pages. Scope `draft`."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -251,48 +252,41 @@ class QuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     @action(detail=True, methods=["post"], url_path="start-check")
     def start_check(self, request: Request, pk: Any) -> Response:
         """Let the models of the panel answer."""
-        question = self.get_object()
-        actions.start_check(question=question, by=request.user, **self._read(StartCheckSerializer))
-        return self._answer(question)
+        return self._step(request, actions.start_check, StartCheckSerializer)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"], url_path="cancel-check")
     def cancel_check(self, request: Request, pk: Any) -> Response:
         """Stop the running test."""
-        question = self.get_object()
-        actions.cancel_check(question=question, by=request.user)
-        return self._answer(question)
+        return self._step(request, actions.cancel_check)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def revise(self, request: Request, pk: Any) -> Response:
         """Open a new working copy."""
-        question = self.get_object()
-        actions.revise(question=question, by=request.user)
-        return self._answer(question)
+        return self._step(request, actions.revise)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"], url_path="keep-check")
     def keep_check(self, request: Request, pk: Any) -> Response:
         """Go on without a new test, where the tested text has not changed."""
-        question = self.get_object()
-        actions.keep_check(question=question, by=request.user)
-        return self._answer(question)
+        return self._step(request, actions.keep_check)
 
     @extend_schema(request=SubmitSerializer)
     @action(detail=True, methods=["post"])
     def submit(self, request: Request, pk: Any) -> Response:
         """Hand the question to the reviewers."""
-        question = self.get_object()
-        actions.submit_for_review(question=question, by=request.user, **self._read(SubmitSerializer))
-        return self._answer(question)
+        return self._step(request, actions.submit_for_review, SubmitSerializer)
 
     @extend_schema(request=WithdrawSerializer)
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: Any) -> Response:
         """Take the question back."""
+        return self._step(request, actions.withdraw, WithdrawSerializer)
+
+    def _step(self, request: Request, act: Callable[..., Any], serializer_class: Any = None) -> Response:
         question = self.get_object()
-        actions.withdraw(question=question, by=request.user, **self._read(WithdrawSerializer))
+        act(question=question, by=request.user, **(self._read(serializer_class) if serializer_class else {}))
         return self._answer(question)
 
     def _read(self, serializer_class: Any) -> dict[str, Any]:

@@ -16,10 +16,11 @@ from hle_site.accounts.enums import Role
 from questions import guards
 from questions.enums import Action, Status
 from questions.models import Question
+from questions.views.finding import attempt
 from questions.workflow import InvalidTransition, Refused
 from review import actions, assignment, editor_steps, presenters
 from review import desk as desks
-from review.enums import AppealStatus
+from review.enums import AppealStatus, DecisionOutcome
 from review.forms import (
     AppealAnswerForm,
     DecisionForm,
@@ -29,7 +30,7 @@ from review.forms import (
     MessageForm,
 )
 from review.models import Appeal, BlindSolve, Retraction, Round
-from review.views import add_errors, confirm, tell
+from review.views import confirm, tell
 
 
 @require_GET
@@ -130,14 +131,11 @@ def decide(request: HttpRequest, pk: Any) -> HttpResponse:
     if not request.user.has_perm("review.decide", found):
         raise PermissionDenied
     form = DecisionForm(request.POST)
-    if not form.is_valid():
-        return _question(request, found, status=400, decision_form=form)
-    try:
-        decision = actions.decide(question=found, by=request.user, **form.cleaned_data)
-    except (Refused, InvalidTransition) as error:
-        status = add_errors(form, error)
+    status = attempt(form, lambda **data: actions.decide(question=found, by=request.user, **data))
+    if status != 200:
         return _question(request, Question.objects.get(pk=found.pk), status=status, decision_form=form)
-    messages.success(request, _("Decided: %(outcome)s.") % {"outcome": decision.get_outcome_display()})
+    outcome = DecisionOutcome(form.cleaned_data["outcome"]).label
+    messages.success(request, _("Decided: %(outcome)s.") % {"outcome": outcome})
     return redirect("review:desk")
 
 
@@ -149,12 +147,9 @@ def answer_appeal(request: HttpRequest, pk: Any) -> HttpResponse:
     if not request.user.has_perm("review.decide_appeal", found):
         raise PermissionDenied
     form = AppealAnswerForm(request.POST)
-    if not form.is_valid():
-        return _question(request, found, status=400, appeal_form=form)
-    try:
-        actions.decide_appeal(appeal=appeal, by=request.user, **form.cleaned_data)
-    except (Refused, InvalidTransition) as error:
-        return _question(request, found, status=add_errors(form, error), appeal_form=form)
+    status = attempt(form, lambda **data: actions.decide_appeal(appeal=appeal, by=request.user, **data))
+    if status != 200:
+        return _question(request, found, status=status, appeal_form=form)
     messages.success(request, _("The appeal is answered."))
     return redirect("review:question", pk=found.pk)
 
@@ -165,12 +160,9 @@ def invite(request: HttpRequest, pk: Any) -> HttpResponse:
     round_ = get_object_or_404(Round.objects.select_related("question", "revision"), pk=pk)
     found = _readable(request, round_.question_id)
     form = InviteForm(request.POST, people=assignment.candidates(round_))
-    if not form.is_valid():
-        return _question(request, found, status=400, invite_form=form)
-    try:
-        assignment.invite(round_=round_, reviewer=form.cleaned_data["reviewer"], by=request.user)
-    except Refused as error:
-        return _question(request, found, status=add_errors(form, error), invite_form=form)
+    status = attempt(form, lambda **data: assignment.invite(round_=round_, by=request.user, **data))
+    if status != 200:
+        return _question(request, found, status=status, invite_form=form)
     messages.success(request, _("Invited. The reviewer gets a mail."))
     return redirect("review:question", pk=found.pk)
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from questions.models import Question
+from questions.views.finding import add_errors, attempt, sentences
 from questions.workflow import InvalidTransition, Refused
 from review import actions, assignment, dashboards, panels, presenters, workplace
 from review.enums import ACTIVE_ASSIGNMENTS, AssignmentStatus, Audience, RoundKind
@@ -31,22 +32,10 @@ from review.forms import (
 from review.models import Assignment, Round
 
 
-def sentences(error: Exception) -> list[str]:
-    """Return what an action says against a step."""
-    return error.sentences if isinstance(error, Refused) else [str(error)]
-
-
 def tell(request: HttpRequest, error: Exception) -> None:
     """Show what an action says on the next page."""
     for sentence in sentences(error):
         messages.error(request, sentence)
-
-
-def add_errors(form: Any, error: Exception) -> int:
-    """Put what an action says into the form, beside what was typed, and return the status of the answer."""
-    for sentence in sentences(error):
-        form.add_error(None, sentence)
-    return 409 if isinstance(error, InvalidTransition | actions.EditConflict) else 400
 
 
 @require_GET
@@ -130,12 +119,9 @@ def solve(request: HttpRequest, pk: Any) -> HttpResponse:
     """Record the own answer."""
     mine = _ready(request, pk)
     form = SolveForm(request.POST, revision=mine.round.revision)
-    if not form.is_valid():
-        return _work(request, mine, status=400, solve_form=form)
-    try:
-        actions.record_solve(assignment=mine, by=request.user, **form.cleaned_data)
-    except Refused as error:
-        return _work(request, mine, status=add_errors(form, error), solve_form=form)
+    status = attempt(form, lambda **data: actions.record_solve(assignment=mine, by=request.user, **data))
+    if status != 200:
+        return _work(request, mine, status=status, solve_form=form)
     messages.success(request, _("Your answer is recorded. Here is what the contributor and the models say."))
     return redirect(reverse("review:work", args=[mine.pk]) + "#reveal")
 
@@ -189,12 +175,9 @@ def adjudicate(request: HttpRequest, pk: Any) -> HttpResponse:
     if mine.round.kind != RoundKind.ADJUDICATION:
         raise Http404
     form = AdjudicationForm(request.POST, round_=mine.round)
-    if not form.is_valid():
-        return _work(request, mine, status=400, adjudication_form=form)
-    try:
-        actions.adjudicate(assignment=mine, by=request.user, **form.cleaned_data)
-    except (Refused, InvalidTransition) as error:
-        return _work(request, mine, status=add_errors(form, error), adjudication_form=form)
+    status = attempt(form, lambda **data: actions.adjudicate(assignment=mine, by=request.user, **data))
+    if status != 200:
+        return _work(request, mine, status=status, adjudication_form=form)
     messages.success(request, _("The question goes on as you said. Thank you."))
     return redirect("review:work", pk=mine.pk)
 
@@ -203,17 +186,10 @@ def confirm(
     request: HttpRequest, *, form: Any, act: Callable[..., Any], done: str, words: dict[str, Any], back: str
 ) -> HttpResponse:
     """Ask before a step on a page of its own, do it on POST, and say what came of it."""
-    status = 200
-    if request.method == "POST" and form.is_valid():
-        try:
-            act(**form.cleaned_data)
-        except (Refused, InvalidTransition) as error:
-            status = add_errors(form, error)
-        else:
-            messages.success(request, done)
-            return redirect(back)
-    elif request.method == "POST":
-        status = 400
+    status = attempt(form, act) if request.method == "POST" else 200
+    if request.method == "POST" and status == 200:
+        messages.success(request, done)
+        return redirect(back)
     return render(request, "confirm.html", words | {"form": form, "cancel_url": back}, status=status)
 
 

@@ -72,6 +72,9 @@ PURE = (
 )
 FORBIDDEN_TO_PURE = ("django.db", "grading.llm", "grading.models", "questions.models", "review.models", "openai")
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "services", "core", "misc", "lib"}
+LONGEST_MODULE = 400
+# the phases of one check, locks and all, are read in one go
+LONGER = {"grading.checks"}
 MARKS_TEXT_SAFE = {"mark_safe", "SafeString", "SafeText", "SafeData"}
 
 
@@ -222,6 +225,12 @@ def test_modules_are_named_for_a_thing() -> None:
     wrong = [module for module in sources() if FORBIDDEN_NAMES & set(module.split("."))]
 
     assert wrong == []
+
+
+def test_a_module_that_grows_long_becomes_a_package() -> None:
+    lengths = {module: path.read_text().count("\n") for module, path in sources().items()}
+
+    assert {module: lines for module, lines in lengths.items() if lines > LONGEST_MODULE and module not in LONGER} == {}
 
 
 def test_only_the_renderer_marks_text_safe() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -39,3 +40,14 @@ def add_errors(form: Any, error: Exception) -> int:
     for sentence in sentences(error):
         form.add_error(None, sentence)
     return 400 if isinstance(error, Refused) else 409
+
+
+def attempt(form: Any, act: Callable[..., Any]) -> int:
+    """Call an act with what the form holds and return 200, or the status of the page that shows the form with errors."""
+    if not form.is_valid():
+        return 400
+    try:
+        act(**form.cleaned_data)
+    except REFUSALS as error:
+        return add_errors(form, error)
+    return 200

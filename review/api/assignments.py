@@ -1,5 +1,6 @@
 """The reader's own work: free places, taking one, answer, review, hand in."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -100,66 +101,53 @@ class AssignmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
             raise Http404
         return mine
 
-    def _answer(self, mine: Assignment) -> Response:
+    def _step(self, request: Request, act: Callable[..., Any], serializer_class: Any = None) -> Response:
+        # what an act refuses becomes the API's error in `api_frame`, for every view alike
+        mine = self._ready()
+        act(assignment=mine, by=request.user, **(read(request, serializer_class) if serializer_class else {}))
         return Response(AssignmentSerializer(_loaded(mine), context=self.get_serializer_context()).data)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def accept(self, request: Request, pk: Any) -> Response:
         """Accept an invitation."""
-        mine = self._ready()
-        assignment.accept(assignment=mine, by=request.user)
-        return self._answer(mine)
+        return self._step(request, assignment.accept)
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def decline(self, request: Request, pk: Any) -> Response:
         """Decline an invitation."""
-        mine = self._ready()
-        assignment.decline(assignment=mine, by=request.user, **read(request, ReasonSerializer))
-        return self._answer(mine)
+        return self._step(request, assignment.decline, ReasonSerializer)
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"], url_path="hand-back")
     def hand_back(self, request: Request, pk: Any) -> Response:
         """Give an accepted place back."""
-        mine = self._ready()
-        assignment.hand_back(assignment=mine, by=request.user, **read(request, ReasonSerializer))
-        return self._answer(mine)
+        return self._step(request, assignment.hand_back, ReasonSerializer)
 
     @extend_schema(request=DueReasonSerializer)
     @action(detail=True, methods=["post"])
     def conflict(self, request: Request, pk: Any) -> Response:
         """Declare a conflict of interest; the question closes at once."""
-        mine = self._ready()
-        assignment.declare_conflict(assignment=mine, by=request.user, **read(request, DueReasonSerializer))
-        return self._answer(mine)
+        return self._step(request, assignment.declare_conflict, DueReasonSerializer)
 
     @extend_schema(request=SolveSerializer)
     @action(detail=True, methods=["post"])
     def solve(self, request: Request, pk: Any) -> Response:
         """Record the own answer; it cannot change."""
-        mine = self._ready()
-        actions.record_solve(assignment=mine, by=request.user, **read(request, SolveSerializer))
-        return self._answer(mine)
+        return self._step(request, actions.record_solve, SolveSerializer)
 
     @extend_schema(request=ReviewSerializer)
     @action(detail=True, methods=["put"])
     def review(self, request: Request, pk: Any) -> Response:
         """Save the draft of the review."""
-        mine, content = self._ready(), read(request, ReviewSerializer)
-        actions.save_review(assignment=mine, by=request.user, version=content.pop("version", None), content=content)
-        return self._answer(mine)
+        return self._step(request, _save, ReviewSerializer)
 
     @extend_schema(request=ReviewSerializer)
     @action(detail=True, methods=["post"])
     def submit(self, request: Request, pk: Any) -> Response:
         """Save what is sent and hand the review in."""
-        mine, content = self._ready(), read(request, ReviewSerializer)
-        actions.submit_review(
-            assignment=mine, by=request.user, version=content.pop("version", None), content=content or None
-        )
-        return self._answer(mine)
+        return self._step(request, _hand_in, ReviewSerializer)
 
     @extend_schema(responses={(200, "image/*"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
@@ -170,3 +158,11 @@ class AssignmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         if image is None:
             raise Http404
         return FileResponse(image.file.open("rb"), content_type=image.media_type)
+
+
+def _save(*, assignment: Assignment, by: Any, version: int | None = None, **content: Any) -> None:
+    actions.save_review(assignment=assignment, by=by, version=version, content=content)
+
+
+def _hand_in(*, assignment: Assignment, by: Any, version: int | None = None, **content: Any) -> None:
+    actions.submit_review(assignment=assignment, by=by, version=version, content=content or None)
