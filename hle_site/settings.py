@@ -248,7 +248,6 @@ DAILY_BUDGET_USD = env.float("DAILY_BUDGET_USD", default=0.0)  # 0: only simulat
 # --- language and time ---
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
-LOCALE_PATHS = [BASE_DIR / "hle_site" / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
