@@ -19,8 +19,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 import yaml
 from django.db import connection
+
+from tests.spread import broker_beside
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -123,15 +126,17 @@ def test_nothing_private_goes_into_the_image() -> None:
 
 
 @pytest.fixture
-def production(transactional_db: None, tmp_path: Path, settings: Any) -> dict[str, str]:
+def production(transactional_db: None, tmp_path: Path) -> dict[str, str]:
     """Return an environment in production mode that leads to the services of the tests."""
+    address = broker_beside().replace("redis+socket", "unix").replace("virtual_host", "db")
+    with redis.Redis.from_url(address) as broker:
+        broker.flushdb()  # messages to workers that tests have killed
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"])
-    broker = settings.REDIS_URL.replace("virtual_host=0", "virtual_host=7")
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "LANG": "C.UTF-8",
         "DATABASE_URL": database.geturl(),
-        "REDIS_URL": broker,
+        "REDIS_URL": broker_beside(),
         "SECRET_KEY": "s" * 20 + "0123456789" * 4 + "abcdefg",
         "RELEASE_KEY": "release-key-of-a-test",
         "PSEUDONYM_KEY": "pseudonym-key-of-a-test",

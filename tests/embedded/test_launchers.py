@@ -111,16 +111,31 @@ def test_template_is_made_once_for_a_state_of_the_migrations(state):
         assert services.query("SELECT count(*) FROM pg_database") == before
 
 
+DJANGO = ["-p", "pytest_django.plugin"]
+SPREAD = ["-p", "xdist.plugin", "-p", "tests.spread", "--dist", "loadfile"]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "long", "expected"),
+    ("arguments", "cores", "expected"),
     [
-        ([], False, ["-p", "pytest_django.plugin", "-m", test.SLICE]),
-        (["-k", "x"], True, ["-p", "pytest_django.plugin", "-m", test.LONG_SLICE, "-k", "x"]),
-        (["-n", "2"], False, ["-p", "pytest_django.plugin", "-p", "xdist.plugin", "-m", test.SLICE, "-n", "2"]),
+        ([], 2, [*DJANGO, *SPREAD, "-n", "2", "-m", test.SLICE]),
+        ([], 16, [*DJANGO, *SPREAD, "-n", "2", "-m", test.SLICE]),
+        ([], 1, [*DJANGO, "-m", test.SLICE]),
+        (["-n", "0"], 2, [*DJANGO, *SPREAD, "-m", test.SLICE, "-n", "0"]),
+        (["-n4"], 1, [*DJANGO, *SPREAD, "-m", test.SLICE, "-n4"]),
+        (["-k", "x"], 2, [*DJANGO, *SPREAD, "-n", "2", "-m", test.SLICE, "-k", "x"]),
+        (["tests/api"], 2, [*DJANGO, *SPREAD, "-n", "2", "-m", test.SLICE, "tests/api"]),
+        (["tests/test_ui.py"], 2, [*DJANGO, "-m", test.SLICE, "tests/test_ui.py"]),
+        (["tests/test_ui.py::test_x"], 2, [*DJANGO, "-m", test.SLICE, "tests/test_ui.py::test_x"]),
+        (["--pdb"], 2, [*DJANGO, "-m", test.SLICE, "--pdb"]),
     ],
 )
-def test_pytest_gets_the_plugins_and_the_slice(arguments, long, expected):
-    assert test.pytest_command(arguments, long=long)[3:] == expected
+def test_pytest_gets_the_plugins_and_the_slice(arguments, cores, expected):
+    assert test.pytest_command(arguments, long=False, cores=cores)[3:] == expected
+
+
+def test_the_long_run_leaves_out_benchmarks_only():
+    assert test.pytest_command([], long=True, cores=1)[3:] == [*DJANGO, "-m", test.LONG_SLICE]
 
 
 def test_bench_lists_or_refuses():

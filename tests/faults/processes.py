@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from django.db import connection
 
+from tests.spread import broker_beside
+
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = {
     "HEARTBEAT_INTERVAL_S": "0.5",
@@ -26,9 +28,8 @@ def environment(**more: str) -> dict[str, str]:
 
     So messages of this process do not arrive there: the sweep alone finds the work.
     """
-    broker = os.environ["REDIS_URL"].replace("virtual_host=0", "virtual_host=9")
     address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    return {**os.environ, **QUICK, "DATABASE_URL": address.geturl(), "REDIS_URL": broker, **more}
+    return {**os.environ, **QUICK, "DATABASE_URL": address.geturl(), "REDIS_URL": broker_beside(), **more}
 
 
 @contextmanager

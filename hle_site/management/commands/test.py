@@ -1,4 +1,4 @@
-"""`manage.py test`: pytest on a PostgreSQL and a Valkey of its own, which end with it.
+"""`manage.py test`: pytest in two processes, on a PostgreSQL and a Valkey of their own, which end with it.
 
 Runs without Django's settings, since those name the services that it starts.
 """
@@ -22,6 +22,8 @@ CLUSTERS = 4
 ALSO = ("REQUIRE_BROWSER", "HLE_SAMPLE_DATA", "CI", "TERM", "COLUMNS")
 SLICE = "not long and not benchmark"
 LONG_SLICE = "not benchmark"
+PROCESSES = 2
+ALONE = ("-s", "--capture=no", "--pdb", "--trace", "--collect-only", "--co")  # show what one process says
 
 
 class Command(BaseCommand):
@@ -36,14 +38,32 @@ class Command(BaseCommand):
         parser.add_argument("--long", action="store_true", help="include the tests that the default run leaves out")
         parser.add_argument("--extra", help="install an optional extra of pyproject.toml first")
         options, rest = parser.parse_known_args(argv[2:])
-        sys.exit(run_on_services(pytest_command(rest, long=options.long)))
+        command = pytest_command(rest, long=options.long, cores=available_cores())
+        sys.exit(run_on_services(command))
 
 
-def pytest_command(arguments: Sequence[str], *, long: bool) -> list[str]:
+def pytest_command(arguments: Sequence[str], *, long: bool, cores: int) -> list[str]:
     """Return the command for pytest, with only the plugins that are used: the others cost seconds a process."""
-    spread = any(part.startswith(("-n", "--numprocesses", "--dist")) for part in arguments)
-    plugins = ["-p", "pytest_django.plugin", *(["-p", "xdist.plugin"] if spread else [])]
+    plugins = ["-p", "pytest_django.plugin", *spread(arguments, cores)]
     return [sys.executable, "-m", "pytest", *plugins, "-m", LONG_SLICE if long else SLICE, *arguments]
+
+
+def spread(arguments: Sequence[str], cores: int) -> list[str]:
+    """Return the options that share the tests among processes: two by default, as many as asked for, none for single files."""
+    is_asked = any(part.startswith(("-n", "--numprocesses", "--dist")) for part in arguments)
+    if not is_asked and (cores < PROCESSES or any(map(_is_for_one_process, arguments))):
+        return []
+    options = ["-p", "xdist.plugin", "-p", "tests.spread", "--dist", "loadfile"]
+    return options if is_asked else [*options, "-n", str(PROCESSES)]
+
+
+def _is_for_one_process(argument: str) -> bool:
+    return argument in ALONE or (CHECKOUT / argument.split("::")[0]).is_file()
+
+
+def available_cores() -> int:
+    """Return how many processors we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_on_services(command: Sequence[str]) -> int:
