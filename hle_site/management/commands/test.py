@@ -58,7 +58,7 @@ def spread(arguments: Sequence[str], cores: int) -> list[str]:
 
 
 def _is_for_one_process(argument: str) -> bool:
-    return argument in ALONE or (CHECKOUT / argument.split("::")[0]).is_file()
+    return argument in ALONE or (CHECKOUT / argument.split("::", maxsplit=1)[0]).is_file()
 
 
 def available_cores() -> int:
