@@ -1,8 +1,9 @@
 """The only package that talks to model providers: plain values in, typed outcomes out. It knows no ORM and no queue."""
 
-from grading.llm.client import CallSpec, LoopLost, ProviderSpec, Stopped, call, run, shutdown
+from grading.llm.client import LoopLost, Stopped, call, run, shutdown
 from grading.llm.outcomes import RETRY_RULES, Outcome, RetryRule, retry_delay_s
 from grading.llm.pacing import Limit, Pacer, PermitRefused
+from grading.llm.specs import CallSpec, ProviderSpec
 
 __all__ = [
     "RETRY_RULES",

@@ -8,17 +8,20 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, cast
 
 import httpx2
-from openai import AsyncOpenAI, DefaultAioHttpClient
+from openai import AsyncOpenAI, DefaultAioHttpClient, Omit
 
 from grading.enums import OutcomeKind
-from grading.llm import outcomes
+from grading.llm import errors, replies
+from grading.llm.dialects import DIALECTS
 from grading.llm.outcomes import Outcome
+from grading.llm.specs import CallSpec, ProviderSpec
 
 if sys.platform != "win32":
     from uvloop import new_event_loop
@@ -27,8 +30,13 @@ else:
 
 T = TypeVar("T")
 
-CHAT_DIALECTS = frozenset({"openai_chat", "openrouter", "compatible"})
 REQUEST_ID_HEADER = "X-Client-Request-Id"
+# The SDK would tell every provider about this machine and about its own state, in ten headers to be built per call.
+UNSAID = {"X-Stainless-Retry-Count": Omit(), "X-Stainless-Read-Timeout": Omit()}
+UNSAID_ONCE = {
+    f"X-Stainless-{name}": Omit()
+    for name in ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+}
 MAX_REPLY_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 POOL_TIMEOUT_S = 30.0
@@ -45,32 +53,6 @@ class LoopLost(Exception):
     """The event loop's thread ended under the wait; what was in flight is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderSpec:
-    """Where and how to reach one provider."""
-
-    slug: str
-    base_url: str
-    api_key: str = field(repr=False)
-    dialect: str = "openai_chat"
-    max_connections: int = 600
-    is_simulated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CallSpec:
-    """One question to one model. `request_id` is made before the first byte and names this very try."""
-
-    model: str
-    messages: Sequence[Mapping[str, Any]] = field(repr=False)
-    max_tokens: int
-    request_id: str
-    timeout_s: float = 600.0
-    token_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_completion_tokens"  # noqa: S105 - no secret
-    temperature: float | None = None
-    response_format: Mapping[str, Any] | None = field(default=None, repr=False)
-
-
 async def call(provider: ProviderSpec, spec: CallSpec) -> Outcome:
     """Ask once and say what came of it. Raises nothing but CancelledError; must run on the loop that `run` serves."""
     host = _host_of_this_loop()
@@ -80,35 +62,40 @@ async def call(provider: ProviderSpec, spec: CallSpec) -> Outcome:
 
 
 async def _ask(host: "_LoopHost", provider: ProviderSpec, spec: CallSpec) -> Outcome:
-    if provider.dialect not in CHAT_DIALECTS:
+    dialect = DIALECTS.get(provider.dialect)
+    if dialect is None:
         return Outcome(OutcomeKind.CONFIG_ERROR, detail="unsupported dialect", sent=False)
     if not (provider.api_key and provider.api_key.isascii() and provider.api_key.isprintable()):
         return Outcome(OutcomeKind.CONFIG_ERROR, detail="no key that can stand in a header", sent=False)
     try:
         client = host.client(provider)
         async with asyncio.timeout(spec.timeout_s):
-            reply: object = await client.chat.completions.create(**_arguments(spec))
+            # The SDK's method for a path, without its models: reading fields of theirs costs as much as all else.
+            response = await client.post(
+                dialect.path,
+                cast_to=httpx2.Response,
+                body=dialect.write(dialect, spec),
+                options={
+                    "timeout": _timeout(spec.timeout_s),
+                    "headers": {REQUEST_ID_HEADER: spec.request_id, **UNSAID},
+                },
+            )
     except Exception as error:  # noqa: BLE001 - the SDK raises far more than its own classes; each is an outcome
-        return outcomes.from_exception(error)
-    return outcomes.from_reply(reply, asked_model=spec.model)
-
-
-def _arguments(spec: CallSpec) -> dict[str, Any]:
-    # Connecting may take half of the deadline at most: so a call that meets the deadline was surely sent.
-    timeout = httpx2.Timeout(
-        spec.timeout_s,
-        connect=min(CONNECT_TIMEOUT_S, spec.timeout_s / 2),
-        pool=min(POOL_TIMEOUT_S, spec.timeout_s / 2),
+        return errors.from_exception(error)
+    return replies.from_body(
+        response.content,
+        content_type=response.headers.get("content-type", ""),
+        read=dialect.read,
+        usage=dialect.usage,
+        asked_model=spec.model,
     )
-    arguments: dict[str, Any] = {
-        "model": spec.model,
-        "messages": spec.messages,
-        spec.token_parameter: spec.max_tokens,
-        "timeout": timeout,
-        "extra_headers": {REQUEST_ID_HEADER: spec.request_id},
-    }
-    optional = {"temperature": spec.temperature, "response_format": spec.response_format}
-    return arguments | {name: value for name, value in optional.items() if value is not None}
+
+
+@lru_cache
+def _timeout(seconds: float) -> httpx2.Timeout:
+    # Connecting may take half of the deadline at most: so a call that meets the deadline was surely sent.
+    half_s = seconds / 2
+    return httpx2.Timeout(seconds, connect=min(CONNECT_TIMEOUT_S, half_s), pool=min(POOL_TIMEOUT_S, half_s))
 
 
 def run(coro: Coroutine[Any, Any, T], *, deadline_s: float, stop_event: threading.Event | None = None) -> T:
@@ -265,7 +252,7 @@ def _make_client(provider: ProviderSpec) -> AsyncOpenAI:
         api_key=provider.api_key,
         max_retries=0,
         http_client=http_client,
-        default_headers={"Accept-Encoding": "identity"},
+        default_headers=cast("dict[str, str]", {"Accept-Encoding": "identity", **UNSAID_ONCE}),
     )
     # Read from the environment by the SDK and meant for one vendor; sent to every provider otherwise.
     client.organization = client.project = None
@@ -274,12 +261,15 @@ def _make_client(provider: ProviderSpec) -> AsyncOpenAI:
 
 async def _check_before_reading(response: httpx2.Response) -> None:
     """Refuse, before the body is read, what is not the reply to this request or cannot be bounded."""
-    asked = response.request.headers.get(REQUEST_ID_HEADER)
-    if response.headers.get(REQUEST_ID_HEADER, asked) != asked:
-        raise outcomes.MismatchedReply
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise outcomes.EncodedReply(response.status_code, response.headers)
-    response.stream = _BoundedStream(response.stream)
+    headers = {name.lower(): value for name, value in response.headers.raw}
+    of_request = headers.get(REQUEST_ID_HEADER.lower().encode())
+    if of_request is not None and of_request.decode("latin-1") != response.request.headers.get(REQUEST_ID_HEADER):
+        raise errors.MismatchedReply
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise errors.EncodedReply(response.status_code, response.headers)
+    length = headers.get(b"content-length", b"")
+    if not length.isdigit() or int(length) > MAX_REPLY_BYTES:
+        response.stream = _BoundedStream(response.stream)
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
@@ -293,7 +283,7 @@ class _BoundedStream(httpx2.AsyncByteStream):
         async for chunk in self.stream:
             size_bytes += len(chunk)
             if size_bytes > MAX_REPLY_BYTES:
-                raise outcomes.OversizedReply
+                raise errors.OversizedReply
             yield chunk
 
     async def aclose(self) -> None:

@@ -218,7 +218,7 @@ def test_wrong_key_is_a_config_error(simulator):
         ({"api_key": "two\nlines"}, OutcomeKind.CONFIG_ERROR),
         ({"api_key": ""}, OutcomeKind.CONFIG_ERROR),
         ({"base_url": "ftp://127.0.0.1/v1"}, OutcomeKind.CONFIG_ERROR),
-        ({"dialect": "openai_responses"}, OutcomeKind.CONFIG_ERROR),
+        ({"dialect": "unheard-of"}, OutcomeKind.CONFIG_ERROR),
         ({"base_url": "http://no-such-host.invalid/v1"}, OutcomeKind.TRANSIENT),
         ({"base_url": "https://{address}"}, OutcomeKind.TRANSIENT),
     ],

@@ -7,7 +7,8 @@ import pytest
 
 from grading.enums import OutcomeKind
 from grading.llm import RETRY_RULES, retry_delay_s
-from grading.llm.outcomes import from_exception, is_same_model, parse_retry_after
+from grading.llm.errors import from_exception, parse_retry_after
+from grading.llm.replies import is_same_model
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -93,6 +94,8 @@ def test_parse_retry_after(value, expected):
         ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06", False),
         ("gpt-4o-mini", "gpt-4o", False),
         ("llama-3-8b", "llama-3-70b", False),
+        ("vendor/model-x", "vendor/model-x-20250929", True),
+        ("vendor/model-x", "another/model-x", False),
     ],
 )
 def test_is_same_model(asked, echoed, expected):
