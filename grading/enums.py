@@ -1,6 +1,6 @@
 """The closed sets of words in which grading speaks."""
 
-from django.db.models import TextChoices
+from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
@@ -65,6 +65,17 @@ class Dialect(TextChoices):
     """Which protocol a provider speaks."""
 
     OPENAI_CHAT = "openai_chat", _("OpenAI chat completions")
+    OPENAI_RESPONSES = "openai_responses", _("OpenAI responses")
+    OPENROUTER = "openrouter", _("OpenRouter: errors may come inside a 200")
+    COMPATIBLE = "compatible", _("Compatible: no strict schema, perhaps no usage")
+
+
+class JudgeSeat(IntegerChoices):
+    """Which judge a judgement comes from."""
+
+    FIRST = 1, _("Judge")
+    SECOND = 2, _("Second judge")
+    AGAIN = 3, _("Judged again later")
 
 
 class LedgerState(TextChoices):

@@ -19,7 +19,8 @@ from redis.asyncio import Redis
 from grading import checks, llm
 from grading.checks import Key
 from grading.engine import claims, leases, providers
-from grading.engine.flight import IMAGES_AT_ONCE, Flight, Shared
+from grading.engine.flight import IMAGES_AT_ONCE, fly
+from grading.engine.held import Shared
 from grading.engine.writer import Writer
 from grading.enums import OutcomeKind, PredictionState
 from grading.llm import Pacer
@@ -194,7 +195,7 @@ class Engine:
 
     async def _fly(self, row: Prediction, shared: Shared) -> None:
         try:
-            await Flight(row, shared).run()
+            await fly(row, shared)
         except DatabaseError:
             raise
         except Exception as error:

@@ -46,13 +46,13 @@ SELECT id FROM held
 # Write-ahead of a question to the judge.
 ASK_JUDGE = f"""
 WITH r AS (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, fence int, ledger uuid, judgement uuid,
-        model_id bigint, contributor_id uuid, reserved_usd numeric, price_version text, attempt int, judge_version text)),
+        model_id bigint, contributor_id uuid, reserved_usd numeric, price_version text, attempt int, seat int, judge_version text)),
 held AS (
     SELECT p.id FROM grading_prediction p JOIN r ON {_PREDICTION} WHERE p.state = 'answered' FOR UPDATE OF p),
 asked AS (
-    INSERT INTO grading_judgement (id, prediction_id, model_id, attempt, judge_version, asked_at, outcome, outcome_detail,
+    INSERT INTO grading_judgement (id, prediction_id, model_id, seat, attempt, judge_version, asked_at, outcome, outcome_detail,
         reply, extracted_answer, reasoning)
-    SELECT r.judgement, r.id, r.model_id, r.attempt, r.judge_version, clock_timestamp(), '', '', '', '', ''
+    SELECT r.judgement, r.id, r.model_id, r.seat, r.attempt, r.judge_version, clock_timestamp(), '', '', '', '', ''
     FROM r JOIN held USING (id)),
 booked AS (
     INSERT INTO grading_ledger ({_LEDGER_COLUMNS})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from grading import checks, engine
+from grading import checks, engine, prompts
 from grading.engine import claims, leases
 from grading.enums import CheckStatus, DecidedBy, LedgerState, OutcomeKind, PredictionState, Verdict
 from grading.models import DifficultyCheck, Judgement, Ledger, Prediction, Provider, Worker
@@ -80,7 +80,7 @@ def test_letter_is_stored_in_the_order_of_the_author(simulate: Any, own_engine: 
     work_until_settled(check)
 
     for row in Prediction.objects.exclude(state=PredictionState.SKIPPED):
-        letter = checks.prompts.options_order(row.option_seed, 5).letter_of_author("B")
+        letter = prompts.options_order(row.option_seed, 5).letter_of_author("B")
         assert (row.answer, row.verdict) == (letter, Verdict.CORRECT if letter == "C" else Verdict.INCORRECT)
         assert row.reply.rstrip().splitlines()[1] == "Answer: B"
 

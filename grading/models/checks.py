@@ -1,4 +1,4 @@
-"""What models say: providers and panels as data, checks, predictions, judgements, the ledger, and the workers that hold leases."""
+"""Difficulty checks, what models answered, what judges and people said of it, and the workers that hold leases."""
 
 import uuid
 
@@ -7,129 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from grading.enums import CheckStatus, DecidedBy, Dialect, LedgerState, OutcomeKind, PredictionState, Verdict
+from grading.enums import CheckStatus, DecidedBy, JudgeSeat, OutcomeKind, PredictionState, Verdict
+from grading.models.panels import Panel, Policy
+from grading.models.providers import ModelSpec
 from grading.querysets import CheckQuerySet, PredictionQuerySet, WorkerQuerySet
-from questions.models import Call, Question, Revision
+from questions.models import Question, Revision
 
 User = settings.AUTH_USER_MODEL
-
-
-class Provider(models.Model):
-    """Somebody who serves models. The key and, for the simulator, the address are named by environment variable, never stored."""
-
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=100)
-    base_url = models.URLField(blank=True)
-    base_url_env = models.CharField(max_length=60, blank=True)
-    key_env = models.CharField(max_length=60)
-    dialect = models.CharField(max_length=20, choices=Dialect.choices, default=Dialect.OPENAI_CHAT)
-    is_simulated = models.BooleanField(default=False)
-    is_active = models.BooleanField(default=True)
-    max_connections = models.PositiveIntegerField(default=600)
-    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
-    no_training_terms = models.CharField(max_length=300, blank=True)
-    no_training_at = models.DateTimeField(null=True, blank=True)
-    no_training_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    paused_until = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["slug"]
-        constraints = [
-            models.CheckConstraint(condition=Q(base_url="") ^ Q(base_url_env=""), name="one_address"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ModelSpec(models.Model):
-    """One model of a provider, what its dialect lacks, and its price."""
-
-    provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="models")
-    name = models.CharField(max_length=100)
-    label = models.CharField(max_length=100)
-    takes_images = models.BooleanField(default=False)
-    takes_system_prompt = models.BooleanField(default=True)
-    takes_temperature = models.BooleanField(default=True)
-    takes_schema = models.BooleanField(default=True)
-    token_parameter = models.CharField(max_length=30, default="max_completion_tokens")
-    max_tokens = models.PositiveIntegerField(default=8192)
-    timeout_s = models.PositiveIntegerField(default=600)
-    usd_per_million_in = models.DecimalField(max_digits=10, decimal_places=4, default=0)
-    usd_per_million_out = models.DecimalField(max_digits=10, decimal_places=4, default=0)
-    price_version = models.CharField(max_length=40, default="unpriced")
-
-    class Meta:
-        ordering = ["provider", "name"]
-        constraints = [models.UniqueConstraint(fields=["provider", "name"], name="model_once_per_provider")]
-
-    def __str__(self) -> str:
-        return self.label
-
-    @property
-    def is_simulated(self) -> bool:
-        """True when no real model stands behind it."""
-        return self.provider.is_simulated
-
-
-class Policy(models.Model):
-    """When a check passes: numbered, never changed once used."""
-
-    version = models.CharField(max_length=40, unique=True)
-    exact_max_correct = models.PositiveSmallIntegerField(default=0)
-    choice_max_correct = models.PositiveSmallIntegerField(default=1)
-    choice_mean_below_chance = models.BooleanField(default=True)
-
-    class Meta:
-        verbose_name_plural = "policies"
-
-    def __str__(self) -> str:
-        return self.version
-
-
-class Panel(models.Model):
-    """A numbered set of models in waves, with a judge. Immutable once a check used it."""
-
-    slug = models.SlugField()
-    version = models.PositiveIntegerField(default=1)
-    title = models.CharField(max_length=120)
-    judge = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["slug", "version"], name="panel_version_once")]
-
-    def __str__(self) -> str:
-        return f"{self.title} v{self.version}"
-
-
-class PanelMember(models.Model):
-    """One model in a panel: in which wave it answers, and which kind of question."""
-
-    panel = models.ForeignKey(Panel, on_delete=models.CASCADE, related_name="members")
-    model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
-    wave = models.PositiveSmallIntegerField()
-    position = models.PositiveSmallIntegerField()
-    for_text = models.BooleanField(default=True)
-    for_images = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["wave", "position"]
-        constraints = [models.UniqueConstraint(fields=["panel", "model"], name="model_once_in_a_panel")]
-
-    def __str__(self) -> str:
-        return f"{self.panel}: {self.model}"
-
-
-class CallPanel(models.Model):
-    """The panel and policy that a call uses."""
-
-    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="panel_choice")
-    panel = models.ForeignKey(Panel, on_delete=models.PROTECT, related_name="+")
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
-
-    def __str__(self) -> str:
-        return f"{self.call}: {self.panel}"
 
 
 class Worker(models.Model):
@@ -161,6 +45,9 @@ class DifficultyCheck(models.Model):
     matcher_version = models.CharField(max_length=40)
     judge_version = models.CharField(max_length=40)
     wave = models.PositiveSmallIntegerField(default=0)
+    plan = models.JSONField(default=list)  # model ids wave by wave, as this check asks them; empty: as the panel says
+    is_run_all = models.BooleanField(default=False)  # asks every model whatever the others said
+    confirmation_rounds = models.PositiveSmallIntegerField(default=0)  # hidden draws that a pass needs besides
     is_simulated = models.BooleanField(default=False)
     is_exempt = models.BooleanField(default=False)  # imports use no allowance and no try
     parked_reason = models.CharField(max_length=300, blank=True)
@@ -263,6 +150,7 @@ class Judgement(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="judgements")
     model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
+    seat = models.PositiveSmallIntegerField(choices=JudgeSeat.choices, default=JudgeSeat.FIRST)
     attempt = models.PositiveSmallIntegerField()
     judge_version = models.CharField(max_length=40)
     asked_at = models.DateTimeField(default=timezone.now)
@@ -278,39 +166,13 @@ class Judgement(models.Model):
     class Meta:
         ordering = ["asked_at"]
         constraints = [
-            models.UniqueConstraint(fields=["prediction", "judge_version", "attempt"], name="judgement_attempt_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"judgement of {self.prediction_id}"
-
-
-class Ledger(models.Model):
-    """What each call cost: reserved before it leaves, then billed, perhaps billed, or released."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
-    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="ledger")
-    judgement = models.ForeignKey(Judgement, null=True, on_delete=models.CASCADE, related_name="ledger")
-    attempt = models.PositiveSmallIntegerField()
-    contributor = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    state = models.CharField(max_length=10, choices=LedgerState.choices, default=LedgerState.RESERVED)
-    reserved_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
-    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True)
-    is_estimated = models.BooleanField(default=False)
-    price_version = models.CharField(max_length=40)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-
-    class Meta:
-        verbose_name_plural = "ledger"
-        constraints = [
-            models.CheckConstraint(
-                condition=~Q(state=LedgerState.BILLED) | Q(cost_usd__isnull=False), name="billed_has_a_cost"
+            models.UniqueConstraint(
+                fields=["prediction", "seat", "judge_version", "attempt"], name="judgement_attempt_once"
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} {self.cost_usd or self.reserved_usd}"
+        return f"judgement of {self.prediction_id}"
 
 
 class Contest(models.Model):

@@ -1,0 +1,26 @@
+"""The difficulty check of a question: where it stands, its plan, its settling, and what people may do to it."""
+
+from grading.checks.people import clear_alarm, contest, judge_by_person, resolve_contest
+from grading.checks.settling import JUDGE_DETAIL, PASSING_KINDS, resume, settle, settle_ready, sweep
+from grading.checks.standing import TERMINAL, Key, Standing, members_for, standing_of
+from grading.checks.starting import cancel, open_check
+
+__all__ = [
+    "JUDGE_DETAIL",
+    "PASSING_KINDS",
+    "TERMINAL",
+    "Key",
+    "Standing",
+    "cancel",
+    "clear_alarm",
+    "contest",
+    "judge_by_person",
+    "members_for",
+    "open_check",
+    "resolve_contest",
+    "resume",
+    "settle",
+    "settle_ready",
+    "standing_of",
+    "sweep",
+]
