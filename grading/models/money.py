@@ -19,7 +19,9 @@ class Ledger(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     model = models.ForeignKey(ModelSpec, on_delete=models.PROTECT, related_name="+")
-    prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="ledger")
+    prediction = models.ForeignKey(
+        Prediction, null=True, on_delete=models.CASCADE, related_name="ledger"
+    )  # None: a test of the connection
     judgement = models.ForeignKey(Judgement, null=True, on_delete=models.CASCADE, related_name="ledger")
     attempt = models.PositiveSmallIntegerField()
     contributor = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

@@ -43,7 +43,10 @@ class Provider(models.Model):
 
 
 class ModelSpec(models.Model):
-    """One model of a provider, what its dialect lacks, and its price."""
+    """One model of a provider as it is asked: what its dialect lacks, its limits and its price.
+
+    `label` names it on this site; `name` is the provider's own, which several labels may share with other settings.
+    """
 
     provider = models.ForeignKey(Provider, on_delete=models.PROTECT, related_name="models")
     name = models.CharField(max_length=100)
@@ -62,8 +65,8 @@ class ModelSpec(models.Model):
     is_retired = models.BooleanField(default=False)
 
     class Meta:
-        ordering = ["provider", "name"]
-        constraints = [models.UniqueConstraint(fields=["provider", "name"], name="model_once_per_provider")]
+        ordering = ["provider", "label"]
+        constraints = [models.UniqueConstraint(fields=["provider", "label"], name="label_once_per_provider")]
 
     def __str__(self) -> str:
         return self.label
