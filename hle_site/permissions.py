@@ -12,7 +12,7 @@ from questions.enums import Action, Status
 from questions.models import Question
 from questions.querysets import denied, released
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
-from review.models import Assignment, Round
+from review.models import Assignment, Round, Triage
 from review.readiness import UNDER_REVIEW
 
 
@@ -103,6 +103,16 @@ def is_senior_here(user: Any, question: Question) -> bool:
 
 
 @rules.predicate
+def is_triaging(user: Any, question: Question) -> bool:
+    """A senior reviewer whom an organiser asked to look at this question, which stands as it did then."""
+    return (
+        user.has_role(Role.SENIOR_REVIEWER)
+        and Triage.objects.open().filter(senior=user, question=question).exists()
+        and not _is_conflicted(user, question)
+    )
+
+
+@rules.predicate
 def took_part(user: Any, question: Question) -> bool:
     """Reviewed the question, recommended it, or held an assignment in it that was not declined."""
     return (
@@ -133,10 +143,12 @@ def accepted_licence(user: Any) -> bool:
 
 @rules.predicate
 def may_hold_round(user: Any, round_: Round) -> bool:
-    """May take a place in this round: right role, round open, no conflict, not taken before."""
+    """May take a place in this round: right role, round open, no conflict, not taken before, key not seen before."""
     role = Role.REVIEWER if round_.kind == RoundKind.FIRST else Role.SENIOR_REVIEWER
     roles = (role, Role.SENIOR_REVIEWER)
     if not user.has_role(*roles) or round_.settled_at or _is_conflicted(user, round_.question):
+        return False
+    if round_.is_blind_solve and Triage.objects.filter(senior=user, question=round_.question_id).exists():
         return False
     return not Assignment.objects.filter(round=round_, reviewer=user).exclude(status=AssignmentStatus.EXPIRED).exists()
 
@@ -159,6 +171,7 @@ reads_key = (
     | (is_organiser_here & ~owes_an_answer & ~in_status(Status.DRAFT, Status.CHECKING))
     | (is_auditor_here & ~owes_an_answer)
     | (is_reviewer_here & in_status(*UNDER_REVIEW))
+    | is_triaging
 )
 
 PERMISSIONS: dict[str, Any] = {
@@ -166,6 +179,7 @@ PERMISSIONS: dict[str, Any] = {
     "questions.create_question": is_active,
     "questions.view_question": may_read,
     "questions.view_key": reads_key | reads_released,
+    "questions.view_unsubmitted": is_owner | is_organiser_here | is_triaging,
     "questions.view_history": is_owner | ((is_organiser_here | is_auditor_here) & ~owes_an_answer) | is_reviewer_here,
     "questions.edit_question": is_owner & in_status(Status.DRAFT, Status.ELIGIBLE),
     "questions.start_check_question": is_owner,
@@ -178,9 +192,9 @@ PERMISSIONS: dict[str, Any] = {
     "questions.recommend_question": is_senior_here & is_impartial,
     "questions.approve_question": is_organiser_here & ~took_part,
     "questions.reject_question": is_organiser_here & ~took_part,
-    "questions.desk_reject_question": is_editor_here,
-    "questions.mark_duplicate_question": is_editor_here,
-    "questions.override_check_question": is_organiser_here,
+    "questions.desk_reject_question": is_editor_here | is_triaging,
+    "questions.mark_duplicate_question": is_editor_here | is_triaging,
+    "questions.override_check_question": is_organiser_here | is_triaging,
     "questions.reopen_question": is_organiser_here,
     "questions.retract_question": is_organiser_here,
     "questions.import_questions": is_organiser,
@@ -191,7 +205,7 @@ PERMISSIONS: dict[str, Any] = {
     "questions.download_release": accepted_licence | is_organiser | has_role(Role.AUDITOR),
     "questions.report_erratum": accepted_licence,
     # grading
-    "grading.view_check": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here,
+    "grading.view_check": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here | is_triaging,
     "grading.view_answers": reads_key,
     "grading.contest_verdict": is_owner & in_status(Status.TOO_EASY),
     "grading.resolve_contest": is_organiser_here,

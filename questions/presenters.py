@@ -269,10 +269,10 @@ def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
 def readable_revisions(question: Question, user: Any) -> list[Revision]:
     """Return the revisions that the reader may see, newest first.
 
-    Owner and organisers read all; everybody else only those that were once handed to reviewers.
+    Owner, organisers and who was asked to look at it read all; everybody else only those that were once handed to reviewers.
     """
     found = question.revisions.select_related("image", "rationale_image").order_by("-number")
-    if not (question.is_owned_by(user) or user.has_role("organiser")):
+    if not (user.has_role("organiser") or user.has_perm("questions.view_unsubmitted", question)):
         found = found.filter(pk__in=question.changes.filter(after=Status.IN_REVIEW).values("revision"))
     return list(found)
 

@@ -22,7 +22,7 @@ from questions.querysets import denied
 from questions.workflow import Refused
 from review import rounds
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
-from review.models import Assignment, Round
+from review.models import Assignment, Round, Triage
 
 MAX_LOAD = 5
 MAX_PLACES = 3
@@ -43,6 +43,7 @@ def pool(user: Any) -> QuerySet[Round]:
         .exclude(question__in=Question.objects.filter(denied(user)).values("pk"))
         .exclude(Exists(taken))
         .exclude(_judged_before(user))
+        .exclude(_saw_the_key(user))
         .annotate(
             places_taken=Count("assignments", filter=active),
             reviews_in=Count("assignments", filter=Q(assignments__status=AssignmentStatus.SUBMITTED)),
@@ -68,6 +69,11 @@ def _judged_before(user: Any) -> Q:
         round__number=OuterRef("number") - 1,
     )
     return Q(kind=RoundKind.ADJUDICATION) & Exists(sat)
+
+
+def _saw_the_key(user: Any) -> Q:
+    # an own answer is worth nothing from somebody who was asked to look at the question before
+    return Q(is_blind_solve=True) & Exists(Triage.objects.filter(senior=user, question=OuterRef("question")))
 
 
 def load(user: Any) -> int:

@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from hle_site.accounts.enums import Role
+from questions.models import Question
 from review import assignment, presenters
 from review.enums import AssignmentStatus, RoundKind
-from review.models import Assignment, Comment, Round
+from review.models import Assignment, Comment, Round, Triage
 from review.presenters import Card
 
 SHOWN = 30
@@ -42,6 +43,15 @@ class Next:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A question outside review at which an organiser asked the reader to look."""
+
+    label: str
+    reason: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Board:
     """A reviewer's dashboard."""
 
@@ -57,6 +67,7 @@ class Board:
     empty_title: Any
     empty_body: Any
     subjects: list[str]
+    asked: list[Asked]
 
 
 LABELS: dict[str, Promise] = {
@@ -124,6 +135,7 @@ def reviewer(user: Any, *, tab: str, now: datetime) -> Board:
         empty_title=title,
         empty_body=body,
         subjects=list(user.subjects),
+        asked=_asked(user),
     )
 
 
@@ -144,6 +156,17 @@ def _lists(user: Any) -> dict[str, QuerySet[Any]]:
     lists["discussion"] = submitted.filter(Exists(messages)).order_by("-ended_at")
     lists["done"] = submitted.order_by("-ended_at")
     return lists
+
+
+def _asked(user: Any) -> list[Asked]:
+    if not user.has_role(Role.SENIOR_REVIEWER):
+        return []
+    readable = Question.objects.visible_to(user)
+    places = Triage.objects.open().filter(senior=user, question__in=readable.values("pk")).select_related("question")
+    return [
+        Asked(place.question.handle, place.reason, reverse("questions:detail", args=[place.question_id]))
+        for place in places[:SHOWN]
+    ]
 
 
 def _cards(current: str, rows: QuerySet[Any], user: Any, now: datetime) -> list[Card]:

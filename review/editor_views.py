@@ -28,8 +28,10 @@ from review.forms import (
     InviteForm,
     MatchForm,
     MessageForm,
+    TriageForm,
 )
-from review.models import Appeal, BlindSolve, Retraction, Round
+from review.models import Appeal, BlindSolve, Retraction, Round, Triage
+from review.querysets import TRIAGED
 from review.views import confirm, tell
 
 
@@ -79,6 +81,8 @@ def _question(request: HttpRequest, found: Question, *, status: int = 200, **for
         "is_barred": is_due and not may_decide and user.has_role(Role.ORGANISER),
         "steps": editor_steps.offered(found, user),
         "invite_form": forms.get("invite_form") or _invite_form(round_, user, found),
+        "triage_form": forms.get("triage_form") or _triage_form(user, found),
+        "asked": [str(row.senior) for row in Triage.objects.open().filter(question=found).select_related("senior")],
         "open_round_id": round_.pk if round_ else None,
         "appeal": appeal
         and {"text": appeal.text, "status": appeal.status, "answer": appeal.answer, "at": appeal.filed_at},
@@ -124,6 +128,13 @@ def _invite_form(round_: Round | None, user: Any, found: Question) -> InviteForm
     return InviteForm(people=people) if people else None
 
 
+def _triage_form(user: Any, found: Question) -> TriageForm | None:
+    if found.status not in TRIAGED or not user.has_perm("review.assign", found):
+        return None
+    people = actions.triage_candidates(found)
+    return TriageForm(people=people) if people else None
+
+
 @require_POST
 def decide(request: HttpRequest, pk: Any) -> HttpResponse:
     """Take the decision."""
@@ -164,6 +175,20 @@ def invite(request: HttpRequest, pk: Any) -> HttpResponse:
     if status != 200:
         return _question(request, found, status=status, invite_form=form)
     messages.success(request, _("Invited. The reviewer gets a mail."))
+    return redirect("review:question", pk=found.pk)
+
+
+@require_POST
+def ask_senior(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Ask a senior reviewer to look at a question outside review."""
+    found = _readable(request, pk)
+    if not request.user.has_perm("review.assign", found):
+        raise PermissionDenied
+    form = TriageForm(request.POST, people=actions.triage_candidates(found))
+    status = attempt(form, lambda **data: actions.ask_senior(question=found, by=request.user, **data))
+    if status != 200:
+        return _question(request, found, status=status, triage_form=form)
+    messages.success(request, _("Asked. The senior reviewer gets a mail and sees the question until it moves on."))
     return redirect("review:question", pk=found.pk)
 
 

@@ -146,6 +146,27 @@ class AdjudicationForm(forms.Form):
         self.fields["outcome"].choices = [(outcome.value, outcome.label) for outcome in possible_outcomes(round_)]
 
 
+class TriageForm(forms.Form):
+    """Asking a senior reviewer to look at a question outside review."""
+
+    senior = forms.ChoiceField(label=_("Senior reviewer"))
+    reason = forms.CharField(
+        label=_("What to look at"),
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Only they read it."),
+    )
+
+    def __init__(self, *args: Any, people: list[Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.people = {str(person.pk): person for person in people}
+        self.fields["senior"].choices = [(pk, str(person)) for pk, person in self.people.items()]
+
+    def clean_senior(self) -> Any:
+        """Return the person."""
+        return self.people[self.cleaned_data["senior"]]
+
+
 class DecisionForm(forms.Form):
     """An organiser's decision."""
 

@@ -20,7 +20,7 @@ from review.enums import (
     RoundKind,
     RoundOutcome,
 )
-from review.querysets import AssignmentQuerySet, CommentQuerySet, ReviewQuerySet, RoundQuerySet
+from review.querysets import AssignmentQuerySet, CommentQuerySet, ReviewQuerySet, RoundQuerySet, TriageQuerySet
 
 User = settings.AUTH_USER_MODEL
 
@@ -218,6 +218,32 @@ class Appeal(models.Model):
 
     def __str__(self) -> str:
         return f"appeal {self.status}"
+
+
+class Triage(models.Model):
+    """A senior reviewer's place at a question outside review, given by an organiser; it ends when the question moves on.
+
+    `since` is the question's status_changed_at at that time: the standing that the place is about.
+    """
+
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="triages")
+    senior = models.ForeignKey(User, on_delete=models.PROTECT, related_name="triages")
+    since = models.DateTimeField()
+    reason = models.CharField(max_length=300)
+    assigned_at = models.DateTimeField(default=timezone.now)
+    assigned_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    objects = TriageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["assigned_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["question", "senior", "since"], name="senior_once_in_a_triage"),
+            models.CheckConstraint(condition=~Q(senior=F("assigned_by")), name="triage_is_given_by_another"),
+        ]
+
+    def __str__(self) -> str:
+        return "triage"
 
 
 class Retraction(models.Model):

@@ -1,4 +1,4 @@
-"""What review shows on the page of a question: to its contributor, what reviewers and organisers said."""
+"""What review shows on the page of a question: what was said to its contributor, what a senior reviewer was asked."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from hle_site.accounts.enums import Role
 from questions.models import Question
 from questions.panels import Panel
-from review import presenters
-from review.models import Appeal
+from review import editor_steps, presenters
+from review.models import Appeal, Triage
 
 
 def said(question: Question, user: Any) -> dict[str, Any]:
@@ -22,6 +23,15 @@ def said(question: Question, user: Any) -> dict[str, Any]:
         "appeal": filed and {"status": filed.status, "text": filed.text, "answer": filed.answer, "at": filed.filed_at},
         "may_appeal": filed is None and user.has_perm("review.file_appeal", question),
     }
+
+
+def triage_panel(question: Question, user: Any) -> Panel | None:
+    """What an organiser asks a senior reviewer to look at, and what they may do about it."""
+    asked = Triage.objects.open().filter(question=question, senior=user).first()
+    if asked is None or not user.has_role(Role.SENIOR_REVIEWER):
+        return None
+    content = {"reason": asked.reason, "steps": editor_steps.offered(question, user)}
+    return Panel("triage", _("You were asked to look"), "review/_triage.html", content)
 
 
 def feedback_panel(question: Question, user: Any) -> Panel | None:

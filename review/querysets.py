@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from questions.enums import Status
 from questions.querysets import denied, for_auditors, for_organisers, own
@@ -15,6 +15,8 @@ from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus,
 if TYPE_CHECKING:
     from hle_site.accounts.models import User
 
+# where a senior reviewer looks at a question that is not in review
+TRIAGED = (Status.TOO_EASY, Status.ELIGIBLE)
 # what a contributor is told opens the feedback of the rounds before
 TOLD = (Status.CHANGES_REQUESTED, Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.RETRACTED)
 
@@ -97,6 +99,14 @@ class AssignmentQuerySet(models.QuerySet["Any"]):
     def due(self) -> AssignmentQuerySet:
         """Return the assignments that still ask something of their reviewer."""
         return self.filter(status__in=OPEN_ASSIGNMENTS, round__settled_at=None)
+
+
+class TriageQuerySet(models.QuerySet["Any"]):
+    """Places at questions outside review."""
+
+    def open(self) -> TriageQuerySet:
+        """Return the places whose question still stands as it did when they were given."""
+        return self.filter(since=F("question__status_changed_at"), question__status__in=TRIAGED)
 
 
 class ReviewQuerySet(models.QuerySet["Any"]):

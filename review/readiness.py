@@ -29,6 +29,15 @@ def assigned(user: Any) -> Q:
     )
 
 
+def triaged(user: Any) -> Q:
+    """The questions outside review at which an organiser asked the user to look, as a senior reviewer."""
+    if not user.has_role("senior_reviewer"):
+        return NOTHING
+    from review.models import Triage  # models load after this module
+
+    return Q(pk__in=Triage.objects.open().filter(senior=user).values("question"))
+
+
 def _assignments() -> Any:
     from review.models import Assignment  # models load after this module
 
@@ -46,7 +55,9 @@ def register() -> None:
     from review import panels, solves  # models load after this module
 
     querysets.register_readers(assigned)
+    querysets.register_readers(triaged)
     querysets.register_denials(conflicted)
     guards.register(Action.APPROVE)(solves.missing)
     guards.register_evidence(solves.evidence)
     question_panels.register(20, panels.feedback_panel)
+    question_panels.register(30, panels.triage_panel)

@@ -26,6 +26,7 @@ urlpatterns = [
     path("questions/<uuid:pk>/decide/", editors.decide, name="decide"),
     path("questions/<uuid:pk>/answer-appeal/", editors.answer_appeal, name="answer_appeal"),
     path("questions/<uuid:pk>/act/<slug:action>/", editors.act, name="act"),
+    path("questions/<uuid:pk>/ask-senior/", editors.ask_senior, name="ask_senior"),
     path("questions/<uuid:pk>/confirm-retraction/", editors.confirm_retraction, name="confirm_retraction"),
     path("rounds/<uuid:pk>/invite/", editors.invite, name="invite"),
     path("solves/<int:pk>/match/", editors.match, name="match"),

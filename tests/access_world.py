@@ -36,6 +36,7 @@ class Place:
     assignments: dict[str, Any] = field(default_factory=dict)  # reader -> the own assignment
     answered: set[str] = field(default_factory=set)  # readers whose own answer is in
     reviewed: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)  # senior reviewers asked to look outside review
 
     def canary(self, of: str) -> str:
         """Return the canary of a field."""
@@ -73,6 +74,7 @@ class World:
         self._add("draft", "D", factories.make_draft(**self._content("draft")))
         self._add("checking", "D", factories.make_checking(**self._content("checking")))
         self._add("too-easy", "G", self._checked("too-easy", passes=False))
+        self._ask("too-easy", "SR")
         self._add("eligible", "G", self._checked("eligible"))
         self._add("in-review", "S", self._reviewed("in-review", "RX"))
         self._add("last-round", "E", self._reviewed("last-round", "RA", "RX"))
@@ -113,6 +115,12 @@ class World:
                 if mine.status == "submitted":
                     place.reviewed.add(code)
         return place
+
+    def _ask(self, name: str, code: str) -> None:
+        actions.ask_senior(
+            question=self[name].question, senior=self.people[code], by=self.people["OR"], reason="Is the verdict right?"
+        )
+        self[name].asked.add(code)
 
     def _checked(self, name: str, *, passes: bool = True) -> Question:
         question = factories.make_checking(**self._content(name))

@@ -115,13 +115,14 @@ CELLS = read_cells()
 def may_read(name: str, place: Place, code: str) -> bool:
     """What the oracle says: whether a reader reads a field of the question at this place."""
     reader = "RA" if code == "RX" else code
-    if reader in {"RA", "SR"} and code not in place.assignments:
+    if reader in {"RA", "SR"} and code not in {*place.assignments, *place.asked}:
         return False
     facts = {
         "": True,
         "own_answer": code in place.answered,
         "own_review": code in place.reviewed,
         "told": place.told,
+        "triage": code in place.asked,
     }
     return any(facts[condition] for condition in CELLS.get((name, place.phase, reader), ()))
 

@@ -10,12 +10,14 @@ from review.actions.decisions import decide, reopen, request_changes
 from review.actions.retractions import confirm_retraction, propose_retraction
 from review.actions.reviews import CHECK_FIELDS, MIN_FEEDBACK, EditConflict, missing_in, save_review, submit_review
 from review.actions.solves import confirm_match, record_solve
+from review.actions.triage import ask_senior, triage_candidates
 
 __all__ = [
     "CHECK_FIELDS",
     "MIN_FEEDBACK",
     "EditConflict",
     "adjudicate",
+    "ask_senior",
     "comment",
     "confirm_match",
     "confirm_retraction",
@@ -30,4 +32,5 @@ __all__ = [
     "request_changes",
     "save_review",
     "submit_review",
+    "triage_candidates",
 ]

@@ -11,11 +11,13 @@ from django.utils import timezone
 from hle_site import pipeline
 from hle_site.accounts import actions as account_actions
 from hle_site.accounts.models import User
+from questions import actions as question_actions
+from questions.enums import Status
 from questions.models import Question
 from questions.workflow import Refused
-from review import actions, presenters
+from review import actions, assignment, presenters
 from review.enums import Audience
-from review.models import Assignment, Comment, Review, Round
+from review.models import Assignment, Comment, Review, Round, Triage
 from tests import factories
 from tests.review.conftest import COMPLETE, open_round, review, take
 
@@ -335,3 +337,93 @@ def test_visible_rows_agree_with_the_table(
         user = User.objects.get(pk=person.pk)
         rounds = Round.objects.visible_to(user).filter(question=awaiting).exists()
         assert rounds == user.has_perm("review.view_reviews", awaiting), user
+
+
+def asked(question: Question, senior: Any, by: Any) -> Triage:
+    return actions.ask_senior(question=question, senior=senior, by=by, reason="Is the verdict right?")
+
+
+def rights(user: Any, question: Question) -> list[bool]:
+    names = ("view_question", "view_key", "override_check_question")
+    return [user.has_perm(f"questions.{name}", fresh(question)) for name in names]
+
+
+def test_senior_who_is_asked_reads_and_overrides_until_the_question_moves_on(
+    contributor: Any, senior: Any, organiser: Any
+) -> None:
+    question = factories.make_too_easy(by=contributor)
+    before = rights(senior, question)
+    asked(question, senior, organiser)
+    during = rights(senior, question)
+
+    question_actions.override_check(question=fresh(question), by=senior, reason="The match was by chance.")
+
+    assert (before, during, rights(senior, question)) == ([False] * 3, [True] * 3, [False] * 3)
+    assert fresh(question).status == Status.ELIGIBLE
+    change = fresh(question).changes.get(action="override_check")
+    assert (change.by, change.reason) == (senior, "The match was by chance.")
+
+
+def test_senior_without_being_asked_cannot_override(
+    contributor: Any, senior: Any, second_senior: Any, organiser: Any
+) -> None:
+    question = factories.make_too_easy(by=contributor)
+    asked(question, second_senior, organiser)
+
+    with pytest.raises(PermissionDenied):
+        question_actions.override_check(question=fresh(question), by=senior, reason="I think so.")
+
+    assert fresh(question).status == Status.TOO_EASY
+
+
+def test_author_never_overrides_the_check(organiser: Any, second_organiser: Any) -> None:
+    account_actions.grant_role(user=organiser, role="senior_reviewer", by=None, reason="Also judges.")
+    question = factories.make_too_easy(by=User.objects.get(pk=organiser.pk))
+    author = User.objects.get(pk=organiser.pk)
+
+    with pytest.raises(Refused, match="may not look"):
+        asked(question, author, second_organiser)
+    Triage.objects.create(
+        question=question,
+        senior=author,
+        since=question.status_changed_at,
+        reason="By hand.",
+        assigned_by=second_organiser,
+    )
+    with pytest.raises(PermissionDenied):
+        question_actions.override_check(question=fresh(question), by=author, reason="It is mine.")
+
+
+@pytest.mark.parametrize("who", ["conflicted", "reviewer", "asker"])
+def test_only_an_impartial_senior_can_be_asked(contributor: Any, reviewer: Any, organiser: Any, who: str) -> None:
+    question = factories.make_too_easy(by=contributor)
+    people = {
+        "conflicted": factories.make_user("near", "senior_reviewer"),
+        "reviewer": reviewer,
+        "asker": organiser,
+    }
+    if who == "conflicted":
+        account_actions.declare_conflict(user=people[who], by=people[who], question_id=question.pk, reason="Friends.")
+
+    with pytest.raises(Refused, match="may not look"):
+        asked(question, people[who], organiser)
+
+    assert not Triage.objects.exists()
+
+
+def test_who_was_asked_to_look_takes_no_blind_place_later(contributor: Any, senior: Any, organiser: Any) -> None:
+    question = factories.make_eligible(by=contributor)
+    asked(question, senior, organiser)
+
+    question_actions.submit_for_review(
+        question=fresh(question), by=contributor, licence_version=question.call.data_licence.version
+    )
+    pipeline.sweep()
+
+    assert not assignment.pool(senior).exists()
+    assert not senior.has_perm("review.take_round", open_round(question))
+
+
+def test_a_question_in_review_is_not_triaged(in_review: Question, senior: Any, organiser: Any) -> None:
+    with pytest.raises(Refused, match="neither a draft nor in review"):
+        asked(in_review, senior, organiser)

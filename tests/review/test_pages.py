@@ -599,3 +599,29 @@ def test_senior_reviewer_is_offered_the_editors_steps(client_of: SignIn, in_seco
 
     assert "Decline without review" in page
     assert (answer.url, fresh(in_second).status) == (reverse("review:dashboard"), Status.REJECTED)
+
+
+def test_organiser_asks_a_senior_who_lets_the_question_pass(
+    client: Client, contributor: Any, senior: Any, organiser: Any
+) -> None:
+    question = factories.make_too_easy(by=contributor)
+    client.force_login(organiser)
+    offered = client.get(reverse("review:question", args=[question.pk])).content.decode()
+    client.post(
+        reverse("review:ask_senior", args=[question.pk]), {"senior": senior.pk, "reason": "Chance, says the author."}
+    )
+    client.force_login(senior)
+    board = client.get(reverse("review:dashboard")).content.decode()
+    page = client.get(reverse("questions:detail", args=[question.pk])).content.decode()
+    step = reverse("review:act", args=[question.pk, "override_check"])
+    done = client.post(step, {"reason": "Two models guessed the number."})
+
+    assert "Ask a senior reviewer" in offered
+    assert "Chance, says the author." in board
+    assert step in page
+    assert "Chance, says the author." in page
+    assert contributor.name not in page
+    assert done.status_code == 302
+    question.refresh_from_db()
+    assert question.status == "eligible"
+    assert client.get(reverse("questions:detail", args=[question.pk])).status_code == 404
