@@ -49,6 +49,7 @@ def compare(math_verify: ModuleType, key: str, answer: str) -> dict[str, Any]:
         return {
             "key": number(one),
             "answer": number(other),
+            "variables": variables(other),
             "equal": one is not None and other is not None and equal(math_verify, one, other),
         }
     except Exception as error:  # noqa: BLE001 - the libraries raise anything on rubbish; the pair is then undecided
@@ -80,6 +81,34 @@ def number(expression: Any) -> dict[str, Any] | None:
     return {"value": str(value), "has_decimals": bool(expression.atoms(sympy.Float))}
 
 
+def variables(expression: Any) -> list[str]:
+    """Names of the symbols with which the value of a sum, a power or a function changes.
+
+    None for a single product of symbols with a number: `5 t` may be 5 in some unit.
+    """
+    import sympy
+
+    if not isinstance(expression, sympy.Expr) or not expression.free_symbols:
+        return []
+    _, product = expression.as_coeff_Mul()
+    if all(part.as_base_exp()[0].is_Symbol for part in sympy.Mul.make_args(product)):
+        return []
+    values = [complex(expression.subs(point).doit().evalf(20)) for point in points(expression.free_symbols)]
+    changes = all(abs(value - values[0]) > 1e-9 * max(abs(value), abs(values[0])) for value in values[1:])
+    return sorted(map(str, expression.free_symbols)) if changes else []
+
+
+def points(symbols: Any) -> list[dict[Any, Any]]:
+    """A few places at which to work out expressions of these symbols."""
+    import sympy
+
+    ordered = sorted(symbols, key=str)
+    return [
+        {symbol: sympy.Rational(start) + index * sympy.Rational(step) for index, symbol in enumerate(ordered)}
+        for start, step in POINTS
+    ]
+
+
 def equal(math_verify: ModuleType, one: Any, other: Any) -> bool:
     """Whether math-verify finds both equal in either direction and no sampled point speaks against it."""
     import sympy
@@ -106,10 +135,8 @@ def agree(one: Any, other: Any) -> bool:
 
     if not isinstance(one, sympy.Expr) or not isinstance(other, sympy.Expr):
         return True
-    symbols = sorted(one.free_symbols | other.free_symbols, key=str)
     gaps = []
-    for start, step in POINTS:
-        point = {symbol: sympy.Rational(start) + index * sympy.Rational(step) for index, symbol in enumerate(symbols)}
+    for point in points(one.free_symbols | other.free_symbols):
         left, right = (complex(side.subs(point).doit().evalf(20)) for side in (one, other))
         gaps.append(abs(left - right) <= 1e-9 * max(abs(left), abs(right), 1e-300))
     return all(gaps)

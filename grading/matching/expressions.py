@@ -27,11 +27,15 @@ MAX_REPLY_BYTES = 65_536
 
 
 class Finding(NamedTuple):
-    """What the child found: both sides as numbers (with whether decimals went in) where they are such, and equality."""
+    """What the child found: both sides as numbers (with whether decimals went in) where they are such, and equality.
+
+    `variables` names the symbols with which the value of the answer changes.
+    """
 
     key: tuple[Fraction, bool] | None = None
     answer: tuple[Fraction, bool] | None = None
     equal: bool = False
+    variables: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -168,6 +172,7 @@ def _finding(reply: dict[str, Any]) -> Finding:
         key=_number(reply["key"]),
         answer=_number(reply["answer"]),
         equal=reply["equal"],
+        variables=tuple(reply.get("variables", ())),
         problem=reply.get("error", ""),
     )
 

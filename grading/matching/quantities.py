@@ -7,18 +7,23 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 
-from grading.matching import arithmetic
+from grading.matching import arithmetic, units
 from grading.matching.text import words
+from grading.matching.units import Unit
 
-EQUAL_CAP = Fraction(2, 100)  # a key of one digit reaches 50 % around itself: too coarse to call equal
-DIFFERENT_MARGIN = Fraction(5, 100)  # just outside the 4 % that TheoremQA grants
+MARGIN = Fraction(2, 100)  # what g = 10 for 9.81 makes; nothing further off is equal, nothing nearer is different
+ROUNDING_CAP = Fraction(5, 100)  # a rounding that moves a number further says little of the number
+NEAR_ZERO = Fraction(1, 100)  # an answer this small may be a zero that was worked out
+MIN_ROUNDED = 100  # smaller whole numbers are not taken for rounded ones
 ROUNDED_DIGITS = 4  # significant digits from which a rounding of the key counts as the key
 EXACT_TOLERANCE = Fraction(1, 10**12)  # two closed forms worked out to 40 digits
 DEGREES_PER_RADIAN = Fraction("57.29577951308232")
 DEGREES_TOLERANCE = Fraction(1, 1000)
 MAX_EXPONENT = 400
 MAX_LITERAL_CHARS = 60
+MAX_GAPS = 8
 
 
 class Nearness(StrEnum):
@@ -57,14 +62,27 @@ class Quantity:
     def is_exact(self) -> bool:
         return self.form is not Form.DECIMAL
 
+    @property
+    def measure(self) -> Unit | None:
+        """The unit, if it is a known one."""
+        return units.parse(self.unit) if self.unit else None
+
+    @property
+    def last_place(self) -> int | None:
+        """Power of ten at which the number may have been rounded: its last stated place, in a whole number the last that is not 0."""
+        if self.form is Form.INTEGER and self.value:
+            digits = str(abs(self.value.numerator))
+            return len(digits) - len(digits.rstrip("0"))
+        return self.place if self.form is Form.DECIMAL and self.digits else None
+
 
 _LITERAL = (
     r"(?P<sign>[-+]?)\s*(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]*)(?P<tail>\.[0-9]*)?"
-    r"(?:(?:[eE]|\s?(?:[x×*·⋅∗]|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)(?P<exponent>[-+]?[0-9]{1,4}|[({]\s?[-+]?[0-9]{1,4}\s?[)}]))?"
+    r"(?:(?:[eE]|\s?(?:[x×*·⋅∗]|\\?times|\\cdot)\s?10\s?(?:\^|\*\*)\s?)(?P<exponent>[-+]?[0-9]{1,4}|[({]\s?[-+]?[0-9]{1,4}\s?[)}]))?"
 )
 _LITERAL_ONLY = re.compile(_LITERAL)
 _LITERAL_HEAD = re.compile(
-    r"[-+]?\s?[0-9.][0-9.,]*(?:[eE][-+]?[0-9]+|\s?(?:[x×*·⋅∗]|\\times|\\cdot)\s?10\s?(?:\^|\*\*)\s?[({]?[-+]?[0-9]+[)}]?)?"
+    r"[-+]?\s?[0-9.][0-9.,]*(?:[eE][-+]?[0-9]+|\s?(?:[x×*·⋅∗]|\\?times|\\cdot)\s?10\s?(?:\^|\*\*)\s?[({]?[-+]?[0-9]+[)}]?)?"
 )
 _APPROXIMATELY = re.compile(
     r"^(?:approximately|approx\.?|about|roughly|around|circa|\\approx|\\sim|[≈~∼])\s*", re.IGNORECASE
@@ -101,6 +119,7 @@ _NO_UNIT = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def read(text: str) -> Quantity | None:
     """The single number that the text states, with its unit, or None. Never raises on text."""
     body = strip_announcement(words(text))
@@ -119,16 +138,61 @@ def strip_announcement(body: str) -> str:
     return _CURRENCY.sub(r"\1", body, count=1).rstrip(" .,;:")
 
 
-def compare(key: Quantity, answer: Quantity) -> Nearness:
-    """Whether the answer states the key's number to the key's precision; see the rules in the package's docstring."""
-    if key.unit and answer.unit and key.unit != answer.unit:
+def compare(key: Quantity, answer: Quantity, wanted: Unit | None = None) -> Nearness:
+    """Whether the answer states the key's number to the key's precision; see the rules in the package's docstring.
+
+    `wanted` is the unit that the question names, in which a key without a unit is meant.
+    """
+    plain = _compare_percentages(key, answer)
+    if key.unit == answer.unit:
+        return Nearness.UNDECIDED if plain is Nearness.DIFFERENT and _unit_apart(key, answer) else plain
+    asked, stated = key.measure or (None if key.unit else wanted), answer.measure
+    if answer.unit and asked and stated:
+        return _compare_measured(key, answer, plain if not key.unit else None, stated, asked)
+    if (key.unit and answer.unit) or (plain is Nearness.DIFFERENT and _unit_apart(key, answer)):
         return Nearness.UNDECIDED
-    readings = [_compare_values(one, other) for one in _percent_readings(key) for other in _percent_readings(answer)]
-    if Nearness.EQUAL in readings:
-        return Nearness.EQUAL
-    # A unit on one side only: 2 h is 7,200 s, and only the question says which was asked for.
-    if Nearness.UNDECIDED in readings or key.unit != answer.unit or _unit_apart(key, answer):
+    return plain if plain is not Nearness.DIFFERENT else _compare_in_any_unit(key, answer)
+
+
+def _compare_measured(key: Quantity, answer: Quantity, plain: Nearness | None, stated: Unit, asked: Unit) -> Nearness:
+    """Compare in the unit of the key; where only the question names it, the bare numbers must not say otherwise."""
+    if stated.dimension != asked.dimension:
         return Nearness.UNDECIDED
+    converted = _compare_values(key, _converted(answer, stated.size / asked.size))
+    if plain is Nearness.EQUAL and converted is not Nearness.EQUAL:
+        return Nearness.UNDECIDED
+    return converted
+
+
+def _compare_in_any_unit(key: Quantity, answer: Quantity) -> Nearness:
+    """Compare a number without a unit with one that has one: different only if no unit of its kind makes them near."""
+    measure = key.measure or answer.measure
+    if measure is None:
+        return Nearness.UNDECIDED
+    ratios = [measure.size / unit.size for unit in units.alike(measure)]
+    if key.measure:
+        ratios = [1 / ratio for ratio in ratios]
+    near = any(_compare_values(key, _converted(answer, ratio)) is not Nearness.DIFFERENT for ratio in ratios)
+    return Nearness.UNDECIDED if near else Nearness.DIFFERENT
+
+
+def _converted(quantity: Quantity, ratio: Fraction) -> Quantity:
+    """The quantity in another unit, with as many significant digits as before."""
+    value = quantity.value * ratio
+    if ratio == 1:
+        return quantity
+    if quantity.is_exact or not value:
+        return replace(quantity, value=value, form=Form.FRACTION if quantity.is_exact else quantity.form)
+    place = math.floor(_log10(abs(value))) + 1 - quantity.digits if quantity.digits else quantity.place
+    return replace(quantity, value=value, place=place)
+
+
+def _compare_percentages(key: Quantity, answer: Quantity) -> Nearness:
+    """Compare as bare numbers, with percentages in either reading."""
+    readings = {_compare_values(one, other) for one in _percent_readings(key) for other in _percent_readings(answer)}
+    for nearness in (Nearness.EQUAL, Nearness.UNDECIDED):
+        if nearness in readings:
+            return nearness
     return Nearness.DIFFERENT
 
 
@@ -164,12 +228,19 @@ def _chain(body: str) -> Quantity | None:
 
 def _with_unit(body: str) -> Quantity | None:
     head = _LITERAL_HEAD.match(body)
-    if head is None:
-        return None
-    quantity, unit = _literal(head[0].strip()), body[head.end() :]
-    if quantity is None or not _is_unit(unit):
-        return None
-    return replace(quantity, unit=re.sub(r"[\s()^{}]", "", unit))
+    quantity = _literal(head[0].strip()) if head else None
+    if head and quantity and _is_unit(body[head.end() :]):
+        return replace(quantity, unit=_squeezed(body[head.end() :]))
+    # 2 pi rad, 1/7 m/s^2: only with a unit that is known, since it may also be a factor.
+    for space in list(re.finditer(r" ", body))[:MAX_GAPS]:
+        unit = body[space.end() :]
+        if units.parse(unit) and _is_unit(f" {unit}") and (quantity := _closed_form(body[: space.start()])):
+            return replace(quantity, unit=_squeezed(unit))
+    return None
+
+
+def _squeezed(unit: str) -> str:
+    return " ".join(unit.replace("{", "(").replace("}", ")").split())
 
 
 def _is_unit(text: str) -> bool:
@@ -226,23 +297,24 @@ def _compare_values(key: Quantity, answer: Quantity) -> Nearness:
         return Nearness.EQUAL
     if not key.is_exact and _states_key(key, answer):
         return Nearness.EQUAL
-    if gap > max(DIFFERENT_MARGIN * (abs(key.value) or 1), _coarseness(key, answer)):
-        return Nearness.DIFFERENT
-    return Nearness.UNDECIDED
+    return Nearness.UNDECIDED if gap <= _doubtful_gap(key, answer) else Nearness.DIFFERENT
 
 
-def _coarseness(key: Quantity, answer: Quantity) -> Fraction:
-    """Gap up to which the key's own last place, or a rounding to a whole key, may explain the difference."""
-    if not key.is_exact and key.digits:
-        return Fraction(10) ** key.place
-    if key.form is Form.INTEGER and not answer.is_exact:
-        return Fraction(1, 2)
-    return Fraction(0)
+def _doubtful_gap(key: Quantity, answer: Quantity) -> Fraction:
+    """Gap up to which a margin, or a rounding of either number, may explain the difference."""
+    size = abs(key.value)
+    places = [place for place in (key.last_place, answer.last_place) if place is not None]
+    rounding = Fraction(10) ** max(places) / 2 if places else Fraction(0)
+    if key.form is answer.form is Form.INTEGER:
+        # Counts: 41 is not 42, and 60 is not 59, but 33,400 may be 33,389.
+        return min(rounding, MARGIN * size) if max(places, default=0) > 0 and size >= MIN_ROUNDED else Fraction(0)
+    own_place = Fraction(10) ** key.place if not key.is_exact and key.digits else Fraction(0)
+    return max(MARGIN * size if size else NEAR_ZERO, own_place, min(rounding, ROUNDING_CAP * size))
 
 
 def _states_key(key: Quantity, answer: Quantity) -> bool:
     """Whether the answer rounds to or starts with the key's digits, or is the key itself rounded to enough digits."""
-    if not key.digits or abs(key.value - answer.value) > EQUAL_CAP * abs(key.value):
+    if not key.digits or abs(key.value - answer.value) > MARGIN * abs(key.value):
         return False
     if answer.is_exact or answer.place <= key.place or not answer.digits:
         return _reaches(answer.value, key.value, key.place)
@@ -267,7 +339,7 @@ def _unit_apart(key: Quantity, answer: Quantity) -> bool:
     if any(abs(ratio / turn - 1) < DEGREES_TOLERANCE for turn in (DEGREES_PER_RADIAN, 1 / DEGREES_PER_RADIAN)):
         return True
     power = round(_log10(ratio))
-    if power == 0 or abs(ratio / Fraction(10) ** power - 1) > EQUAL_CAP:
+    if power == 0 or abs(ratio / Fraction(10) ** power - 1) > MARGIN:
         return False
     is_share = abs(power) == 2 and min(abs(key.value), abs(answer.value)) < 1
     return is_share or not _is_one_digit(abs(key.value))

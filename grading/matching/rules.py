@@ -6,14 +6,18 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from fractions import Fraction
+from functools import partial
 from typing import NamedTuple
 
-from grading.matching import arithmetic, choices, quantities, structures
+from grading.matching import arithmetic, choices, quantities, structures, units
 from grading.matching.expressions import Expressions, shared_pool
 from grading.matching.quantities import Form, Nearness, Quantity
+from grading.matching.question import Asked
+from grading.matching.question import read as read_question
 from grading.matching.text import boolean, same_but_for_case, stated_boolean, words
+from grading.matching.units import Unit
 
-MATCHER_VERSION = "1"
+MATCHER_VERSION = "2"
 MULTIPLE_CHOICE = "multipleChoice"
 MAX_ANSWER_CHARS = 2_000
 MAX_PROSE_CHARS = 300
@@ -44,13 +48,46 @@ _NO_VALUE = re.compile(
     re.IGNORECASE,
 )
 _INFINITE = re.compile(r"infin|\\infty|∞", re.IGNORECASE)
-_PROSE = re.compile(
-    r"[A-Za-z][A-Za-z ,'-]*\b(?:is|are|was|equals|becomes|equal to)(?: approximately| about| exactly| equal to)? (?P<number>-?[0-9][0-9.,]*)"
+_STATES = re.compile(
+    r"(?:=|≈|\\approx\b|\b(?:is|are|was|were|equals|becomes|equal to)\b)(?:\s(?:approximately|about|exactly|equal to))?\s*",
+    re.IGNORECASE,
 )
+# Words after which the number that ends a sentence is not what the sentence states, or is one of several.
+_HEDGE = re.compile(
+    r"\b(?:not|no|never|neither|nor|cannot|or|either|if|unless|except|but|however|between|than|least|most|above|below|over|under|half"
+    r"|twice|double|triple|times|would|could|should|might|may|assuming|suppose|let|given|when|where|step|because|since|wrong|incorrect)\b|n't\b"
+    r"|[<>≤≥≠?]|\\(?:leq?|geq?|neq?|lt|gt)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?;:]\s")
 _FORMULA = re.compile(r"[\\^_=+*/<>≤≥]|[A-Za-z0-9)]\s?\(")
 _FORMULA_WORD = re.compile(r"(?<!\\)\b(?!(?:sin|cos|tan|exp|log|sqrt|det|max|min|mod|gcd)\b)[A-Za-z]{3,}\b(?![}\]])")
 _BARE_LOG = re.compile(r"log(?!\s?_|\w)")
 _TWO_NUMBERS = re.compile(r"(?<![_0-9])[0-9]+\s+[0-9]")
+_CONSTANTS = frozenset(
+    {
+        "c",
+        "e",
+        "g",
+        "G",
+        "h",
+        "hbar",
+        "i",
+        "j",
+        "k",
+        "k_B",
+        "k_{B}",
+        "N_A",
+        "N_{A}",
+        "q",
+        "R",
+        "u",
+        "phi",
+        "gamma",
+        "sigma",
+        "alpha",
+    }
+)
 _NAME = re.compile(r"\\[A-Za-z]+|\b(?:sin|cos|tan|exp|log|sqrt|det|max|min|mod|gcd|ln)\b")
 
 
@@ -60,24 +97,27 @@ def match(
     key: str,
     answer: str | None,
     options: Sequence[str] = (),
+    question: str = "",
     expressions: Expressions | None = None,
 ) -> Match:
     """Compare the final answer of a response with the key.
 
     For multiple choice, `key` is a letter and `options` are in the order to which it and the answer refer.
+    `question` tells the unit that is asked for, and whether 0 and 1 may mean no and yes; without it both stay open.
     `expressions` compares formulas, by default in the child processes of this process. Never raises on text.
     """
+    if max(len(answer or ""), len(key)) > MAX_ANSWER_CHARS:
+        return Match(Result.UNDECIDED, "none", "final answer or key too long to compare")
     if answer is None or not words(answer):
         return Match(Result.UNDECIDED, "none", "no final answer stated")
-    if max(len(answer), len(key)) > MAX_ANSWER_CHARS:
-        return Match(Result.UNDECIDED, "none", "final answer or key too long to compare")
     if answer_type == MULTIPLE_CHOICE:
         return _match_choice(key, answer, options)
+    asked = read_question(question)
     return (
         _match_text(key, answer)
         or _match_boolean(key, answer)
-        or _match_number(key, answer)
-        or _match_list(key, answer)
+        or _match_number(key, answer, asked)
+        or _match_list(key, answer, asked)
         or _match_expression(key, answer, expressions or shared_pool())
         or Match(Result.UNDECIDED, "none", "no rule applies to these words")
     )
@@ -151,17 +191,17 @@ def _match_boolean(key: str, answer: str) -> Match | None:
     return Match(Result.UNDECIDED, "boolean", "no plain truth value stated")
 
 
-def _match_number(key: str, answer: str) -> Match | None:
+def _match_number(key: str, answer: str, asked: Asked) -> Match | None:
     wanted = quantities.read(key)
     if wanted is None:
         return None
     stated = quantities.read(answer)
     if stated is not None:
-        return _number_match(quantities.compare(wanted, stated))
+        return _number_match(quantities.compare(wanted, stated, asked.unit))
     truth = boolean(answer)
     if truth is not None:
         # 0 may be written False and 1 True, never the other way round.
-        if wanted.value == int(truth):
+        if wanted.value == int(truth) and not asked.is_value:
             return Match(Result.UNDECIDED, "boolean", "a truth value where 0 or 1 is asked for")
         return Match(Result.DIFFERENT, "boolean", "a truth value where a number is asked for")
     body = quantities.strip_announcement(words(answer))
@@ -169,12 +209,12 @@ def _match_number(key: str, answer: str) -> Match | None:
         return Match(Result.DIFFERENT, "number", "states that there is no value")
     listing = structures.read(answer)
     if listing is not None and len(listing.elements) > 1:
-        if structures.contains(listing, key, _compare_elements):
+        if structures.contains(listing, key, partial(_compare_elements, wanted=asked.unit)):
             return Match(Result.UNDECIDED, "list", "several values where one is asked for")
         return Match(Result.DIFFERENT, "list", "several values, none of them near the key")
     if listing is not None:
-        return _number_match(_compare_elements(key, listing.elements[0]))
-    return _match_prose(wanted, body)
+        return _number_match(_compare_elements(key, listing.elements[0], wanted=asked.unit))
+    return _match_prose(wanted, answer, asked)
 
 
 def _number_match(nearness: Nearness) -> Match:
@@ -186,29 +226,39 @@ def _number_match(nearness: Nearness) -> Match:
     return Match(Result(nearness), "number", reason)
 
 
-def _match_prose(wanted: Quantity, body: str) -> Match | None:
-    found = _PROSE.fullmatch(body) if len(body) <= MAX_PROSE_CHARS else None
-    stated = quantities.read(found["number"]) if found else None
-    # A sentence that ends in the right number may still hedge before it.
-    if stated is None or quantities.compare(wanted, stated) is not Nearness.DIFFERENT:
+def _match_prose(wanted: Quantity, answer: str, asked: Asked) -> Match | None:
+    """Compare with the number that ends the one sentence of the answer, if it says of one thing what it is."""
+    body = words(answer)
+    parts = _STATES.split(body)
+    if (
+        len(parts) != 2
+        or len(body) > MAX_PROSE_CHARS
+        or "\n" in answer.strip()
+        or _HEDGE.search(body)
+        or _SENTENCE_END.search(body)
+    ):
         return None
-    return Match(Result.DIFFERENT, "prose", "the sentence ends in clearly another number")
+    stated = quantities.read(parts[1])
+    if stated is None:
+        return None
+    nearness = quantities.compare(wanted, stated, asked.unit)
+    return _number_match(nearness)._replace(rule="prose") if nearness is not Nearness.UNDECIDED else None
 
 
-def _match_list(key: str, answer: str) -> Match | None:
+def _match_list(key: str, answer: str, asked: Asked) -> Match | None:
     wanted = structures.read(key)
     if wanted is None:
         return None
-    stated = structures.read(answer)
+    stated, compare_elements = structures.read(answer), partial(_compare_elements, wanted=asked.unit)
     if stated is not None:
-        return _list_match(structures.compare(wanted, stated, _compare_elements))
+        return _list_match(structures.compare(wanted, stated, compare_elements))
     if boolean(answer) is not None and not any(boolean(element) is not None for element in wanted.elements):
         return Match(Result.DIFFERENT, "list", "a truth value where several values are asked for")
     quantity = quantities.read(answer)
     if quantity is None or "," in answer:
         return None
     if len(wanted.elements) == 1:
-        return _list_match(_compare_elements(wanted.elements[0], answer))
+        return _list_match(compare_elements(wanted.elements[0], answer))
     if all(quantities.read(element) for element in wanted.elements):
         return Match(Result.DIFFERENT, "list", "one value where several are asked for")
     return None
@@ -223,18 +273,21 @@ def _list_match(nearness: Nearness) -> Match:
     return Match(Result(nearness), "list", reason)
 
 
-def _compare_elements(key: str, answer: str) -> Nearness:
+def _compare_elements(key: str, answer: str, wanted: Unit | None = None) -> Nearness:
     """Compare two elements by text, truth value, number, or as lists within lists."""
     if words(key) == words(answer) and words(key):
         return Nearness.EQUAL
     one, other = quantities.read(key), quantities.read(answer)
     if one and other:
-        return quantities.compare(one, other)
+        return quantities.compare(one, other, wanted)
+    limits = structures.infinity(key), structures.infinity(answer)
+    if any(limits) and (all(limits) or one or other):
+        return Nearness.EQUAL if limits[0] == limits[1] else Nearness.DIFFERENT
     if boolean(key) is not None and boolean(answer) is not None:
         return Nearness.EQUAL if boolean(key) == boolean(answer) else Nearness.DIFFERENT
     inner, given = structures.read(key), structures.read(answer)
     if inner and given:
-        return structures.compare(inner, given, _compare_elements)
+        return structures.compare(inner, given, partial(_compare_elements, wanted=wanted))
     return Nearness.UNDECIDED
 
 
@@ -250,7 +303,14 @@ def _match_expression(key: str, answer: str, expressions: Expressions) -> Match 
         return _number_match(quantities.compare(wanted, _found(finding.answer)))._replace(rule="expression")
     if finding.equal and not _has_both_cases(one + other):
         return Match(Result.EQUAL, "expression", "equal formulas")
+    if finding.key and _is_plain_number(one) and any(_stays_open(name) for name in finding.variables):
+        return Match(Result.DIFFERENT, "expression", "depends on a variable where a number is asked for")
     return Match(Result.UNDECIDED, "expression", "not shown to be equal formulas")
+
+
+def _stays_open(symbol: str) -> bool:
+    """Whether a symbol is a variable, and no constant or unit whose value everybody knows."""
+    return symbol not in _CONSTANTS and units.parse(symbol) is None
 
 
 def _is_plain_number(formula: str) -> bool:

@@ -1,4 +1,4 @@
-"""Lists, tuples, sets and bare enumerations, read and compared element by element."""
+"""Lists, tuples, sets, intervals, matrices and bare enumerations, read and compared element by element."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ _PLUS_MINUS = re.compile(r"^(?:\\pm|±|\+/-|\+-)\s?(?P<number>[^\s±].*)$")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+")
 # 1,000 among commas with spaces, or before a group that starts with 0: one number, or two elements?
 _SEPARATOR_OR_COMMA = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
+_INFINITY = re.compile(r"(?P<sign>[-+]?)\s?(?:\\infty|\\infin|∞|infinity|inf|oo)$", re.IGNORECASE)
+_BOUND = r"[^<>≤≥,()\[\]{}]{1,40}"
+_CHAIN = re.compile(rf"(?P<low>{_BOUND}?)\s?(?P<left><=?|≤)\s?[A-Za-z]\w?\s?(?P<right><=?|≤)\s?(?P<high>{_BOUND})")
+_AT_MOST = ((r"\leqslant", "≤"), (r"\leq", "≤"), (r"\le ", "≤ "), (r"\lt", "<"), ("<=", "≤"))
+_MATRIX = re.compile(r"\\begin\{(?P<kind>[pbBv]?matrix)\}(?P<body>.*)\\end\{(?P=kind)\}", re.DOTALL)
 
 
 class Listing(NamedTuple):
@@ -37,8 +42,10 @@ class Listing(NamedTuple):
 
 def read(text: str) -> Listing | None:
     """The listing that the whole text is, or None. `1,5` is none: it may be a decimal comma."""
-    body = words(text).replace(r"\{", "{").replace(r"\}", "}")
-    body = _ASSIGNMENT.sub("", body, count=1)
+    body = _ASSIGNMENT.sub("", words(text).replace(r"\{", "{").replace(r"\}", "}"), count=1)
+    special = _matrix(body) or _inequality(body)
+    if special:
+        return special
     signed = _PLUS_MINUS.match(body)
     if signed:
         return Listing("{}", (signed["number"], f"-({signed['number']})"))
@@ -66,7 +73,10 @@ def compare(key: Listing, answer: Listing, compare_elements: Callable[[str, str]
         return Nearness.UNDECIDED if _covers(grid) else Nearness.DIFFERENT
     if all(row[position] is Nearness.EQUAL for position, row in enumerate(grid)):
         return Nearness.EQUAL
-    return Nearness.EQUAL if key.is_set and _is_permutation(grid) else _misplaced(grid)
+    if key.is_set and _is_permutation(grid):
+        return Nearness.EQUAL
+    # In the wrong order it may still be what was asked for; in no order it is not.
+    return Nearness.UNDECIDED if _can_be_paired(grid) else Nearness.DIFFERENT
 
 
 def contains(listing: Listing, key: str, compare_elements: Callable[[str, str], Nearness]) -> bool:
@@ -74,10 +84,54 @@ def contains(listing: Listing, key: str, compare_elements: Callable[[str, str], 
     return any(compare_elements(key, element) is not Nearness.DIFFERENT for element in listing.elements)
 
 
-def _misplaced(grid: Sequence[Sequence[Nearness]]) -> Nearness:
-    """Different if an element of the answer has no candidate in the key; order alone leaves it in doubt."""
-    strangers = any({row[column] for row in grid} == {Nearness.DIFFERENT} for column in range(len(grid)))
-    return Nearness.DIFFERENT if strangers else Nearness.UNDECIDED
+def infinity(text: str) -> str:
+    """`+` or `-` if the text is an infinity, else nothing."""
+    found = _INFINITY.match(words(text))
+    return (found["sign"] or "+") if found else ""
+
+
+def _matrix(body: str) -> Listing | None:
+    """A LaTeX matrix as a list of its rows; a single row or column as one list."""
+    found = _MATRIX.fullmatch(body)
+    if found is None or r"\begin" in found["body"]:
+        return None
+    rows = [[cell.strip() for cell in row.split("&")] for row in found["body"].split("\\\\") if row.strip()]
+    if (
+        not rows
+        or any(len(row) != len(rows[0]) or not all(row) for row in rows)
+        or len(rows) * len(rows[0]) > MAX_ELEMENTS
+    ):
+        return None
+    if min(len(rows), len(rows[0])) == 1:
+        return Listing("[]", tuple(cell for row in rows for cell in row))
+    return Listing("[]", tuple(f"[{', '.join(row)}]" for row in rows))
+
+
+def _inequality(body: str) -> Listing | None:
+    """`0 < x <= 1` as the interval (0, 1]."""
+    for source, target in _AT_MOST:
+        body = body.replace(source, target)
+    found = _CHAIN.fullmatch(body)
+    if found is None:
+        return None
+    brackets = ("(" if found["left"] == "<" else "[") + (")" if found["right"] == "<" else "]")
+    return Listing(brackets, (found["low"].strip(), found["high"].strip()))
+
+
+def _can_be_paired(grid: Sequence[Sequence[Nearness]]) -> bool:
+    """Whether every element of the key can have an element of the answer to itself that it may be (augmenting paths)."""
+    partner: dict[int, int] = {}
+
+    def place(row: int, tried: set[int]) -> bool:
+        for column, nearness in enumerate(grid[row]):
+            if nearness is not Nearness.DIFFERENT and column not in tried:
+                tried.add(column)
+                if column not in partner or place(partner[column], tried):
+                    partner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(grid)))
 
 
 def _covers(grid: Sequence[Sequence[Nearness]]) -> bool:
