@@ -63,6 +63,7 @@ class Scoring:
             key=self._key_shown(),
             answer=matching.extract(self.held.row.reply).answer,
             options=shown,
+            question=revision.prompt,
         )
 
     def _key_shown(self) -> str:
