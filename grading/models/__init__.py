@@ -1,6 +1,6 @@
 """What models say: providers and panels as data, checks, predictions, judgements, the ledger, and the workers that hold leases."""
 
-from grading.models.checks import ClearedAlarm, Contest, DifficultyCheck, Judgement, Prediction, Worker
+from grading.models.checks import ClearedAlarm, ConfirmedKey, Contest, DifficultyCheck, Judgement, Prediction, Worker
 from grading.models.money import Budget, Ledger, Spend
 from grading.models.panels import CallPanel, Panel, PanelMember, Policy
 from grading.models.providers import ModelSpec, Provider
@@ -9,6 +9,7 @@ __all__ = [
     "Budget",
     "CallPanel",
     "ClearedAlarm",
+    "ConfirmedKey",
     "Contest",
     "DifficultyCheck",
     "Judgement",

@@ -145,7 +145,10 @@ class Prediction(models.Model):
 
 
 class Judgement(models.Model):
-    """One reply of a judge about one prediction; a reply that does not parse decides nothing."""
+    """One reply of a judge about one prediction; a reply that does not parse decides nothing.
+
+    Of the seat `again` it is a job too: due until it is answered, held by a worker under a fence as predictions are.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     prediction = models.ForeignKey(Prediction, on_delete=models.CASCADE, related_name="judgements")
@@ -153,7 +156,11 @@ class Judgement(models.Model):
     seat = models.PositiveSmallIntegerField(choices=JudgeSeat.choices, default=JudgeSeat.FIRST)
     attempt = models.PositiveSmallIntegerField()
     judge_version = models.CharField(max_length=40)
-    asked_at = models.DateTimeField(default=timezone.now)
+    requested_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    due_at = models.DateTimeField(null=True)
+    worker = models.ForeignKey(Worker, null=True, on_delete=models.SET_NULL, related_name="+")
+    fence = models.PositiveIntegerField(default=0, db_default=0)
+    asked_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=14, choices=OutcomeKind.choices, blank=True)
     outcome_detail = models.CharField(max_length=200, blank=True)
@@ -165,10 +172,15 @@ class Judgement(models.Model):
 
     class Meta:
         ordering = ["asked_at"]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="judgement_due"),
+            models.Index(fields=["prediction"], condition=Q(seat=JudgeSeat.AGAIN), name="judged_again"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["prediction", "seat", "judge_version", "attempt"], name="judgement_attempt_once"
-            )
+            ),
+            models.CheckConstraint(condition=Q(due_at=None) | Q(seat=JudgeSeat.AGAIN), name="only_again_is_a_job"),
         ]
 
     def __str__(self) -> str:
@@ -206,3 +218,19 @@ class ClearedAlarm(models.Model):
 
     def __str__(self) -> str:
         return f"cleared alarm of {self.question_id}"
+
+
+class ConfirmedKey(models.Model):
+    """A contributor's word, given before the submission, that the key was looked at again and holds against the models."""
+
+    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="confirmed_keys")
+    tested_hash = models.CharField(max_length=64)
+    reason = models.TextField()
+    confirmed_at = models.DateTimeField(default=timezone.now)
+    confirmed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["question", "tested_hash"], name="key_confirmed_once")]
+
+    def __str__(self) -> str:
+        return f"confirmed key of {self.question_id}"
