@@ -7,8 +7,9 @@ import os
 import pytest
 from django.core.management import get_commands, load_command_class
 
+from grading.matching import Result
 from hle_site.management.commands import bench
-from tests.benchmarks import report
+from tests.benchmarks import matcher, report
 from tests.benchmarks.report import Figure
 
 
@@ -129,3 +130,60 @@ def test_sample_data_is_found_by_argument_before_the_environment(tmp_path, monke
     assert report.sample_data("pictures") is None
     monkeypatch.delenv("HLE_SAMPLE_DATA")
     assert report.sample_data("texts") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "expected"),
+    [
+        ("42", "42.0", Result.EQUAL),
+        ("42", "$x = 42$", Result.EQUAL),
+        ("42", "42.4", Result.DIFFERENT),
+        ("1.42", "1.4203", Result.EQUAL),
+        ("1.42", "1.4249", Result.EQUAL),
+        ("7.853", "7.8539816", Result.EQUAL),
+        ("1.42", "1.43", Result.DIFFERENT),
+        ("2.7182818", "2.718", Result.EQUAL),
+        ("2.7182818", "2.72", Result.DIFFERENT),
+        ("463000000.0", "4.63 \\times 10^8", Result.EQUAL),
+        ("0.05", "5%", Result.EQUAL),
+        ("1.42", "1.42 m", None),
+        ("1.42", "about half", None),
+        ("True", "true", Result.EQUAL),
+        ("True", "False", Result.DIFFERENT),
+        ("True", "7", Result.DIFFERENT),
+        ("0", "False", None),
+        ("[1, 2.5]", "(1, 2.52)", Result.EQUAL),
+        ("[1, 2]", "[2, 1]", Result.DIFFERENT),
+    ],
+)
+def test_restated_rule_of_stated_precision(key, answer, expected):
+    assert matcher.restated(key, answer) is expected
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "said", "cause"),
+    [
+        ("0.098", "0.096", Result.DIFFERENT, "within 4 % but not at the stated precision"),
+        ("2", "2.5", Result.DIFFERENT, "whole number by rounding"),
+        ("[1, 2]", "[2, 1]", Result.DIFFERENT, "order of a list"),
+        ("[4, 2]", "[3.8, 2.2]", Result.DIFFERENT, "elements near but not at the stated precision"),
+        ("1.12", "11.2 km/s", Result.EQUAL, "unit"),
+        ("0", "False", Result.DIFFERENT, "truth value as number"),
+        ("42", "50", Result.DIFFERENT, ""),
+        ("42", "50", Result.EQUAL, ""),
+        ("1.12", "11.2", Result.EQUAL, ""),
+    ],
+)
+def test_cause_of_a_difference_from_the_lenient_record_is_computed(key, answer, said, cause):
+    row = matcher.Row("id", "model", "question", key, answer, "response", is_correct=said is not Result.EQUAL)
+
+    assert matcher.cause(row, said) == cause
+
+
+@pytest.mark.parametrize(
+    ("said", "is_correct", "is_wrong"), [("equal", True, True), ("different", False, False), ("undecided", True, False)]
+)
+def test_a_decision_against_the_restated_rule_is_wrong_whatever_the_record_says(said, is_correct, is_wrong):
+    row = matcher.Row("id", "model", "question", "42", "50", "response", is_correct)
+
+    assert matcher.Judged(row, Result(said), matcher.restated("42", "50"), "").is_wrong is is_wrong
