@@ -182,7 +182,7 @@ def _converted(quantity: Quantity, ratio: Fraction) -> Quantity:
     if ratio == 1:
         return quantity
     if quantity.is_exact or not value:
-        return replace(quantity, value=value, form=Form.FRACTION if quantity.is_exact else quantity.form)
+        return replace(quantity, value=value, form=Form.FRACTION if quantity.form is Form.INTEGER else quantity.form)
     place = math.floor(_log10(abs(value))) + 1 - quantity.digits if quantity.digits else quantity.place
     return replace(quantity, value=value, place=place)
 
@@ -293,7 +293,8 @@ def _percent_readings(quantity: Quantity) -> list[Quantity]:
 
 def _compare_values(key: Quantity, answer: Quantity) -> Nearness:
     gap = abs(key.value - answer.value)
-    if gap <= EXACT_TOLERANCE * abs(key.value) and (gap == 0 or (key.is_exact and answer.is_exact)):
+    is_worked_out = Form.CLOSED in {key.form, answer.form} and key.is_exact and answer.is_exact
+    if gap <= (EXACT_TOLERANCE * abs(key.value) if is_worked_out else 0):
         return Nearness.EQUAL
     if not key.is_exact and _states_key(key, answer):
         return Nearness.EQUAL

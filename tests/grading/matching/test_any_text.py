@@ -54,7 +54,36 @@ def test_canonical_of_nothing_is_empty():
     assert canonical(answer_type=EXACT, answer="...") == ""
 
 
-anything = st.text(max_size=200) | st.text("0123456789.,+-*/^()[]{}eExπ√\\ %$frac", max_size=40)
+every_character = st.text(st.characters(exclude_categories=()), max_size=200)  # NUL and halves of pairs too
+heap = st.lists(
+    st.sampled_from(
+        [
+            "(",
+            "[",
+            "{",
+            "\\frac{",
+            "\\boxed{",
+            "^",
+            "**",
+            "10",
+            "1.5 m",
+            "1e400",
+            "e",
+            "-",
+            ",",
+            "!",
+            "±",
+            "\\pi",
+            "%",
+            " is ",
+            "=",
+            "<",
+            "\n",
+        ]
+    ),
+    max_size=60,
+).map("".join)
+anything = every_character | heap | st.text("0123456789.,+-*/^()[]{}eExπ√\\ %$frac", max_size=40)
 
 
 @repeatable
@@ -92,9 +121,11 @@ def test_a_reason_quotes_nothing(text):
         "(" * 2000, "[" * 2000, "{" * 2000, "1," * 1000, "[1," * 600, "1+" * 1000, "-" * 2000, "\\frac{" * 300, "\\boxed{" * 280,
         "\\sqrt" * 400, "9" * 2000, "9^" * 1000, "1/" * 1000, "$" * 2000, " " * 2000, "m " * 1000, "a1" * 1000, "true, " * 300,
         "5 " + "mmmmmmm" * 280, "1" + "0" * 1999, "(" * 900 + "1" + ")" * 900, "!" * 2000, "5" + "!" * 1999, "x=" * 1000, "*" * 2000,
+        "10**10**10", "10^{10^{10}}", "9!!!!", "1e999999999", "1/0", "0^-1", "x" * 100_000, "9" * 100_000, "(" * 100_000, "5 m" * 30_000,
+        "\x00" * 2000, "\ud800" * 2000, "\u202e5", "is 5 " * 400, "a<" * 1000, "\\begin{pmatrix}" * 100, "[[" + "1.5 m, " * 30 + "2]]",
     ],
 )  # fmt: skip
-def test_hostile_text_is_answered_quickly(text):
+def test_hostile_text_takes_little_processor_time(text):
     started = time.process_time()
 
     result("42", text)
@@ -102,8 +133,11 @@ def test_hostile_text_is_answered_quickly(text):
     result(text, "42")
     choose(text)
     extract(text * 20)
+    canonical(answer_type=EXACT, answer=text)
+    result("42", "7 m", question=text * 20)
 
-    assert time.process_time() - started < 1
+    # A hundredth of this is usual; what grows with the square of the length takes minutes.
+    assert time.process_time() - started < 5
 
 
 def test_naughty_strings_are_all_answered():
