@@ -268,8 +268,10 @@ async def _check_before_reading(response: httpx2.Response) -> None:
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise errors.EncodedReply(response.status_code, response.headers)
     length = headers.get(b"content-length", b"")
-    if not length.isdigit() or int(length) > MAX_REPLY_BYTES:
+    if not length.isdigit():
         response.stream = _BoundedStream(response.stream)
+    elif int(length) > MAX_REPLY_BYTES:
+        raise errors.OversizedReply
 
 
 class _BoundedStream(httpx2.AsyncByteStream):

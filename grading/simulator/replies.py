@@ -14,6 +14,8 @@ ANSWER_LINE = re.compile(r"^\W*(?:exact |final )?answer\W*:[ \t*]*(.+?)[ \t*]*$"
 CONFIDENCE_LINE = re.compile(r"^\W*confidence\W*:\W*(\d{1,3})", re.IGNORECASE | re.MULTILINE)
 PLAIN_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 RECORDED_CONFIDENCE = 50
+# Without a schema the prompt itself says what to reply with; the last of its offers is the cautious one.
+OFFERED_JSON = re.compile(r"Reply with one JSON object: \{[^{}]*\} or (\{[^{}]*\})")
 
 
 class Identity(NamedTuple):
@@ -48,6 +50,11 @@ def text_of(asked: Asked, script: Script, fixed: Fixed | None) -> str:
         return fixed.text or labelled(fixed.explanation, fixed.answer, fixed.confidence)
     if asked.schema is not None:
         return json.dumps(_structured(asked), ensure_ascii=False)
+    if asked.identity.judged is not None:
+        return f"```json\n{json.dumps(_judgement(*asked.identity.judged), ensure_ascii=False)}\n```"
+    offered = OFFERED_JSON.search(asked.question.text)
+    if offered is not None:
+        return offered[1]
     recorded = script.recorded.get((script.behaviour(asked.model).replay, asked.question.sha256))
     if recorded is None:
         return _own_knowledge(asked, script.seed)

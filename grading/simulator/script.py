@@ -13,6 +13,7 @@ from grading.simulator.questions import text_sha256
 
 DEFAULT_DELAY_S = (1.0, 6.0)
 DEFAULT_MODELS = ("simulated-small", "simulated-medium", "simulated-large", "simulated-vision", "simulated-judge")
+CHAT_SHAPES = ("openai_chat", "openrouter", "compatible")
 
 
 class BadScript(ValueError):
@@ -51,6 +52,7 @@ class Behaviour:
     faults: Mapping[str, float] = field(default_factory=dict)
     retry_after: str = "1"
     replay: str = ""
+    dialect: str = "openai_chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,11 @@ class Script:
         return sorted({*DEFAULT_MODELS, *self.models})
 
 
+def is_simulated(model: str) -> bool:
+    """True for a name that says so, a router's vendor prefix aside: none other is served."""
+    return model.rpartition("/")[2].startswith("simulated-")
+
+
 def load(path: Path) -> Script:
     """Read a script; relative paths in it start at its own folder. Raises BadScript."""
     try:
@@ -100,7 +107,7 @@ def parse(data: dict[str, Any], *, folder: Path) -> Script:
     for name, recorded_name in replayed_as.items():
         behaviours[name] = replace(behaviours.get(name, default), replay=recorded_name)
     for name in behaviours:
-        if not name.startswith("simulated-"):
+        if not is_simulated(name):
             raise BadScript(f"models: {name!r} does not begin with simulated-")
     return Script(seed, default, behaviours, fixed, recorded)
 
@@ -121,6 +128,8 @@ def _behaviour(row: dict[str, Any], base: Behaviour) -> Behaviour:
         if not 0 <= low <= high:
             raise BadScript(f"delay_s: {row['delay_s']} is no range")
         row["delay_s"] = (low, high)
+    if row.get("dialect", base.dialect) not in CHAT_SHAPES:
+        raise BadScript(f"dialect {row['dialect']!r} is none of {', '.join(CHAT_SHAPES)}")
     for name in row.get("faults", {}):
         _check_fault(name)
     if sum(row.get("faults", {}).values()) > 1:

@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import json
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +11,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from grading.simulator import chance, faults, replies
+from grading.simulator.dialects import DIALECTS, Dialect
+from grading.simulator.drafts import CHANGES, Draft
 from grading.simulator.journal import Journal
 from grading.simulator.questions import BadRequest, Question, read
 from grading.simulator.replies import Asked
-from grading.simulator.script import Fixed, Script
+from grading.simulator.script import Fixed, Script, is_simulated
 
 MAX_BODY_BYTES = 20_000_000
 MAX_REMEMBERED = 200_000
@@ -66,44 +67,65 @@ class Provider:
         data = [{"id": name, "object": "model", "owned_by": "simulator"} for name in self.script.model_names()]
         return web.json_response({"object": "list", "data": data})
 
-    async def complete(self, request: web.Request) -> web.StreamResponse:
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        return await self._reply(request, "")
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        return await self._reply(request, "openai_responses")
+
+    async def never_read(self, request: web.Request) -> web.StreamResponse:
+        """Take the connection and leave the request's body where it is."""
+        assert request.transport is not None
+        request.transport.pause_reading()
+        await asyncio.sleep(HANG_S)
+        return _abort(request, web.StreamResponse())
+
+    async def early_reset(self, request: web.Request) -> web.StreamResponse:
+        """End the connection before the request's body is read."""
+        return _abort(request, web.StreamResponse())
+
+    async def _reply(self, request: web.Request, name: str) -> web.StreamResponse:
         try:
             body = json.loads(await request.read())
-            asked = self._read(body)
+            model = _model(body)
+            name = name or self.script.behaviour(model).dialect
+            asked, token_limit = self._read(body, DIALECTS[name])
         except (ValueError, RecursionError) as error:
             message = str(error) if isinstance(error, BadRequest) else "the body is not JSON"
             return _error(400, "invalid_request_error", message)
-        if not asked.model.startswith("simulated-"):
+        if not is_simulated(asked.model):
             return _error(404, "model_not_found", "this provider has simulated models only")
         request_id = request.headers.get("X-Client-Request-Id", "")[:100]
-        reply = self._decide(asked, _token_limit(body), request_id)
+        reply = self._decide(asked, name, token_limit, request_id)
         await asyncio.sleep(self._delay_s(asked))
         return await _send(request, reply)
 
-    def _read(self, body: Any) -> Asked:
-        if not isinstance(body, dict) or not isinstance(body.get("model"), str):
-            raise BadRequest("model must be a string")
+    def _read(self, body: dict[str, Any], dialect: Dialect) -> tuple[Asked, int | None]:
         if body.get("stream") or body.get("n", 1) != 1:
             raise BadRequest("neither streams nor several choices are simulated")
-        question = read(body.get("messages"))
+        wanted = dialect.read(body)
+        question = read(wanted.messages)
         identity = replies.identify(question)
         attempt = self.attempts.count(body["model"], identity.sha256)
-        return Asked(body["model"], question, identity, attempt, _schema(body.get("response_format")))
+        asked = Asked(body["model"], question, identity, attempt, _schema(wanted.schema_format))
+        limit = wanted.token_limit
+        return asked, limit if isinstance(limit, int) and limit > 0 else None
 
-    def _decide(self, asked: Asked, token_limit: int | None, request_id: str) -> Reply:
+    def _decide(self, asked: Asked, name: str, token_limit: int | None, request_id: str) -> Reply:
         """Make the reply and bill it at once: a real provider bills, too, whoever no longer waits."""
         fixed = self._fixed(asked)
         fault = fixed.fault if fixed else self._fault(asked)
         error = faults.status_of(fault)
+        prompt_tokens = completion_tokens = 0
         if error is not None or (fixed and fixed.body is not None):
-            reply, prompt_tokens, completion_tokens = self._refusal(asked, fault, fixed), 0, 0
+            reply = self._refusal(asked, DIALECTS[name], fault, fixed)
         else:
-            text = replies.text_of(asked, self.script, fixed)
-            completion = _completion(asked, text, token_limit, request_id)
-            prompt_tokens, completion_tokens = completion["usage"].values()
-            reply = _faulty(completion, fault)
+            draft = _draft(asked, replies.text_of(asked, self.script, fixed), token_limit, request_id)
+            prompt_tokens, completion_tokens = draft.prompt_tokens, draft.completion_tokens
+            reply = _faulty(draft, DIALECTS[name], fault)
         self.journal.write(
             model=asked.model,
+            dialect=name,
             question_sha256=asked.identity.sha256,
             attempt=asked.attempt,
             status=reply.status,
@@ -132,17 +154,18 @@ class Provider:
                 return name
         return ""
 
-    def _refusal(self, asked: Asked, fault: str, fixed: Fixed | None) -> Reply:
+    def _refusal(self, asked: Asked, dialect: Dialect, fault: str, fixed: Fixed | None) -> Reply:
         if fixed is not None and fixed.body is not None:
             return Reply(fixed.status, fixed.body.encode(), {"Content-Type": "application/json", **fixed.headers})
-        status, code = faults.status_of(fault) or (500, "server_error")
+        status, word = faults.status_of(fault) or (500, "server_error")
+        status = dialect.statuses.get(fault, status)
         headers = {"Content-Type": "application/json"}
         if status in (429, 503):
             scripted = fixed.retry_after if fixed else None
             headers["Retry-After"] = self.script.behaviour(asked.model).retry_after if scripted is None else scripted
         if 300 <= status < 400:
             headers["Location"] = "/v1/elsewhere"
-        return Reply(status, faults.error_body(code, "simulated fault"), headers)
+        return Reply(status, json.dumps(dialect.write_error(status, word, "simulated fault")).encode(), headers)
 
     def _delay_s(self, asked: Asked) -> float:
         low, high = self.script.behaviour(asked.model).delay_s
@@ -156,7 +179,10 @@ def make_app(script: Script, journal: Journal, *, token: str) -> web.Application
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_checked(token)])
     app.router.add_get("/healthz", provider.healthz)
     app.router.add_get("/v1/models", provider.models)
-    app.router.add_post("/v1/chat/completions", provider.complete)
+    app.router.add_post("/v1/chat/completions", provider.chat)
+    app.router.add_post("/v1/responses", provider.respond)
+    app.router.add_post("/never-read/v1/{path:.+}", provider.never_read)
+    app.router.add_post("/early-reset/v1/{path:.+}", provider.early_reset)
     return app
 
 
@@ -177,60 +203,57 @@ def _checked(token: str) -> Middleware:
 
 
 def _error(status: int, code: str, message: str) -> web.Response:
-    return web.Response(status=status, body=faults.error_body(code, message), content_type="application/json")
+    return web.json_response(DIALECTS["openai_chat"].write_error(status, code, message), status=status)
 
 
-def _schema(response_format: Any) -> dict[str, Any] | None:
-    if not isinstance(response_format, dict) or response_format.get("type") != "json_schema":
+def _model(body: Any) -> str:
+    if not isinstance(body, dict) or not isinstance(body.get("model"), str):
+        raise BadRequest("model must be a string")
+    return str(body["model"])
+
+
+def _schema(json_schema: Any) -> dict[str, Any] | None:
+    if json_schema is None:
         return None
-    json_schema = response_format.get("json_schema")
     schema = json_schema.get("schema") if isinstance(json_schema, dict) else None
     if not isinstance(schema, dict):
-        raise BadRequest("response_format.json_schema.schema must be an object")
+        raise BadRequest("the schema must be an object")
     return schema
 
 
-def _token_limit(body: dict[str, Any]) -> int | None:
-    limit = body.get("max_completion_tokens") or body.get("max_tokens")
-    return limit if isinstance(limit, int) and limit > 0 else None
-
-
-def _completion(asked: Asked, text: str, token_limit: int | None, request_id: str) -> dict[str, Any]:
+def _draft(asked: Asked, text: str, token_limit: int | None, request_id: str) -> Draft:
     is_cut = token_limit is not None and _tokens(len(text)) > token_limit
     if is_cut and token_limit is not None:
         text = text[: token_limit * CHARS_PER_TOKEN]
     name = chance.number("id", request_id, asked.model, asked.identity.sha256, asked.attempt)
-    message = {"role": "assistant", "content": text, "refusal": None}
-    return {
-        "id": f"chatcmpl-{name:016x}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": asked.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": "length" if is_cut else "stop"}],
-        "usage": _usage(asked.question, text),
-    }
+    return Draft(
+        id=f"{name:016x}",
+        model=asked.model,
+        text=text,
+        prompt_tokens=_prompt_tokens(asked.question),
+        completion_tokens=_tokens(len(text)),
+        end="length" if is_cut else "complete",
+    )
 
 
-def _usage(question: Question, text: str) -> dict[str, int]:
-    prompt_tokens = _tokens(question.prompt_chars)
+def _prompt_tokens(question: Question) -> int:
+    tokens = _tokens(question.prompt_chars)
     if question.image_bytes:
-        prompt_tokens += IMAGE_BASE_TOKENS + question.image_bytes // IMAGE_BYTES_PER_TOKEN
-    return {"prompt_tokens": prompt_tokens, "completion_tokens": _tokens(len(text))}
+        tokens += IMAGE_BASE_TOKENS + question.image_bytes // IMAGE_BYTES_PER_TOKEN
+    return tokens
 
 
 def _tokens(chars: int) -> int:
     return -(-chars // CHARS_PER_TOKEN)
 
 
-def _faulty(completion: dict[str, Any], fault: str) -> Reply:
+def _faulty(draft: Draft, dialect: Dialect, fault: str) -> Reply:
     if fault in faults.BODIES:
         body, headers = faults.BODIES[fault]()
         return Reply(200, body, headers)
-    usage = completion["usage"]
-    usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
-    if fault in faults.CHANGES:
-        faults.CHANGES[fault](completion)
-    body = json.dumps(completion).encode()
+    if fault in CHANGES:
+        CHANGES[fault](draft)
+    body = json.dumps(dialect.write(draft)).encode()
     return Reply(200, body, {"Content-Type": "application/json"}, fault if fault in faults.CONNECTION_FAULTS else "")
 
 
@@ -241,6 +264,8 @@ async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
         await asyncio.sleep(HANG_S)
     if reply.fault in ("reset", "hang"):
         return _abort(request, web.StreamResponse())
+    if reply.fault == "drip_headers":
+        return await _drip_headers(request)
     response = web.StreamResponse(headers=reply.headers)
     response.content_length = len(reply.body)
     await response.prepare(request)
@@ -251,6 +276,17 @@ async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
         return response
     await response.write(reply.body[: len(reply.body) // 2])
     return _abort(request, response)
+
+
+async def _drip_headers(request: web.Request) -> web.StreamResponse:
+    """Send headers without an end, as long as somebody listens."""
+    transport = request.transport
+    assert transport is not None
+    transport.write(b"HTTP/1.1 200 OK\r\n")
+    while not transport.is_closing():
+        transport.write(b"X-Filler: 1\r\n")
+        await asyncio.sleep(DRIP_S)
+    return _abort(request, web.StreamResponse())
 
 
 def _abort(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

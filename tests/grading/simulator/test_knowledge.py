@@ -209,6 +209,8 @@ def test_other_schema_is_filled_with_the_safe_answer():
         {"faults": {"999": 0.1}},
         {"delay_s": [2, 1]},
         {"models": {"real-model": {}}},
+        {"models": {"simulated-vendor/real-model": {}}},
+        {"dialect": "openai_responses"},
     ],
 )
 def test_script_that_cannot_be_meant_is_refused(data):
