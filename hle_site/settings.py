@@ -161,7 +161,8 @@ HEARTBEAT_INTERVAL_S = env.float("HEARTBEAT_INTERVAL_S", default=15.0)
 WORKER_DEAD_AFTER_S = env.float("WORKER_DEAD_AFTER_S", default=60.0)
 CALLS_IN_FLIGHT = env.int("CALLS_IN_FLIGHT", default=512)  # most model calls of one worker process at a time
 PARK_RETRY_S = env.list("PARK_RETRY_S", cast=float, default=[120.0, 300.0, 900.0, 1800.0])
-PROVIDER_PAUSE_S = env.float("PROVIDER_PAUSE_S", default=30.0)  # rest of a provider that failed five times in a row
+PROVIDER_PAUSE_S = env.float("PROVIDER_PAUSE_S", default=5.0)  # between two probes of a provider that fails
+STOP_CANCELS_YOUNGER_S = env.float("STOP_CANCELS_YOUNGER_S", default=0.0)  # a stopping worker's calls; 0: all may end
 
 # --- accounts ---
 AUTH_USER_MODEL = "accounts.User"

@@ -26,6 +26,7 @@ class Claimed(NamedTuple):
 
 # A row is free when nobody holds it, when its worker is dead, or when this very process has lost track of it.
 # Contributors take turns (`place`), so that nobody's hundred questions delay another's one.
+# A provider whose circuit is open is sent one row, as a probe.
 # A row that was asked and has no result is ambiguous: asked again once, then left to a person.
 _CLAIM = """
 WITH free AS (
@@ -40,6 +41,7 @@ WITH free AS (
       AND {is_free}
       AND (p.state <> 'waiting' OR (
             v.is_active AND (v.paused_until IS NULL OR v.paused_until <= clock_timestamp())
+            AND (v.paused_reason = '' OR p.id = ({probe}))
             AND (v.is_simulated OR %(may_spend)s)))
 ), locked AS (
     SELECT p.id FROM grading_prediction p JOIN free USING (id)
@@ -63,6 +65,9 @@ RETURNING p.id, p.state, p.tested_hash, p.panel_id
 _AMBIGUOUS = "COALESCE((p.outcome_counts ->> 'ambiguous')::int, 0)"
 _PARTS = {
     "ambiguous": _AMBIGUOUS,
+    "probe": """SELECT probe.id FROM grading_prediction probe JOIN grading_modelspec asked ON asked.id = probe.model_id
+                WHERE asked.provider_id = v.id AND probe.state = 'waiting' AND probe.due_at <= clock_timestamp()
+                ORDER BY probe.due_at LIMIT 1""",
     "is_lost": f"(p.state = 'asked' AND {_AMBIGUOUS} >= 1)",
     "is_free": """(p.worker_id IS NULL OR w.stopped_at IS NOT NULL
         OR w.beat_at < clock_timestamp() - %(dead_after_s)s * interval '1 second'
@@ -135,7 +140,11 @@ def _load(taken: list[uuid.UUID]) -> list[Prediction]:
     rows = (
         Prediction.objects.filter(pk__in=taken)
         .select_related(
-            "model__provider", "panel__judge__provider", "revision__image", "revision__question__contributor"
+            "model__provider",
+            "panel__judge__provider",
+            "panel__second_judge__provider",
+            "revision__image",
+            "revision__question__contributor",
         )
         .prefetch_related(Prefetch("judgements", queryset=Judgement.objects.order_by("asked_at"), to_attr="judged"))
     )

@@ -32,8 +32,11 @@ class Reading(NamedTuple):
 async def fly(row: Prediction, shared: Shared) -> None:
     """Bring a claimed row as far as it goes now."""
     held = Held(row, shared)
-    if row.state == PredictionState.ANSWERED or await Asking(held).ask():
-        await Scoring(held).score()
+    try:
+        if row.state == PredictionState.ANSWERED or await Asking(held).ask():
+            await Scoring(held).score()
+    finally:
+        held.leave()
 
 
 class Asking:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import structlog
+from django.db import DatabaseError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from grading import llm, prompts
-from grading.engine import providers
+from grading import budget, llm, prompts
+from grading.engine import circuits
 from grading.engine.writer import Writer
 from grading.enums import OutcomeKind, PredictionState
-from grading.llm import RETRY_RULES, CallSpec, Outcome, Pacer, PermitRefused
-from grading.models import ModelSpec, Prediction
+from grading.llm import RETRY_RULES, CallSpec, Outcome, Pacer
+from grading.models import ModelSpec, Prediction, Provider
 from questions.models import Revision
 
+logger = structlog.get_logger(__name__)
+
 PERMIT_WAIT_S = 20.0
+NO_BROKER_WAIT_S = 5.0
 
 
 class Shared(NamedTuple):
@@ -31,8 +37,10 @@ class Shared(NamedTuple):
     pictures: asyncio.Semaphore
     pacer: Pacer
     redis: Redis
-    pause: Callable[[int, float], Awaitable[None]]
+    in_database: Callable[..., Awaitable[Any]]  # run a function that uses the ORM, in a thread
     is_stopping: Callable[[], bool]
+    places: dict[int, asyncio.Semaphore]  # by provider: how many calls this process may have open there
+    calls: dict[uuid.UUID, float]  # by prediction: since when a call is open
 
 
 class Held:
@@ -44,6 +52,9 @@ class Held:
         self.revision: Revision = row.revision
         self.order = prompts.options_order(row.option_seed, len(self.revision.options))
         self.counts: dict[str, int] = dict(row.outcome_counts)
+        self.is_probe = False
+        self._place: asyncio.Semaphore | None = None
+        self._tokens = 0
 
     def reservation(self, model: ModelSpec, ledger: uuid.UUID, most_usd: Any) -> dict[str, Any]:
         """Return what the write-ahead of a call says of its price."""
@@ -58,26 +69,84 @@ class Held:
         }
 
     async def has_permit(self, model: ModelSpec) -> bool:
-        """Wait for the provider's rate, if it has one; too long a wait, or no Redis, hands the row back untouched."""
-        per_minute = model.provider.requests_per_minute
-        if not per_minute:
+        """Wait until one call may go to the model's provider; else hand the row back untouched and return False.
+
+        The caller says by `observe` what came of the call. Nothing is held in Redis or the database while this waits.
+        """
+        delay_s = await self._refusal_s(model)
+        if delay_s is None:
+            self.shared.calls[self.row.pk] = time.monotonic()
             return True
-        limit = llm.Limit(per_minute=per_minute, burst=max(1, per_minute // 60))
+        self.leave()
+        await self.mark(delay_s=delay_s)
+        return False
+
+    async def _refusal_s(self, model: ModelSpec) -> float | None:
+        """Seconds after which it is worth trying again, None when the call may go now."""
+        provider = model.provider
+        left_s = circuits.stop_left_s(provider)
+        self.is_probe = provider.paused_reason != ""
+        if self.is_probe and (left_s > 0 or not await self.shared.in_database(circuits.take_probe, provider.pk)):
+            return left_s + _some(PERMIT_WAIT_S)
+        if left_s > 0:
+            return left_s + _some(1.0)
         try:
-            await self.shared.pacer.permit(model.provider.slug, model.name, limit, max_wait_s=PERMIT_WAIT_S)
-        except PermitRefused as refused:
-            await self.mark(delay_s=refused.wait_s)
-            return False
+            async with asyncio.timeout(PERMIT_WAIT_S):
+                await self._take_place(provider)
+                return await self._wait_for_pace(model)
+        except TimeoutError:
+            return _some(PERMIT_WAIT_S)
+
+    async def _take_place(self, provider: Provider) -> None:
+        place = self.shared.places.get(provider.pk)
+        if place is None:
+            place = self.shared.places[provider.pk] = asyncio.Semaphore(provider.max_connections)
+        await place.acquire()
+        self._place = place
+
+    async def _wait_for_pace(self, model: ModelSpec) -> float | None:
+        limit = _limit_of(model.provider)
+        if limit is None or self.is_probe:
+            return None
+        self._tokens = self._expected_tokens(model)
+        slug = model.provider.slug
+        try:
+            await self.shared.pacer.permit(slug, model.name, limit, tokens=self._tokens, max_wait_s=PERMIT_WAIT_S)
+        except llm.PermitRefused as refused:
+            return refused.wait_s
         except RedisError:
-            await self.mark(delay_s=5)
-            return False
-        return True
+            return NO_BROKER_WAIT_S
+        return None
+
+    def _expected_tokens(self, model: ModelSpec) -> int:
+        """What a call is booked with before its usage is known: the text sent, and the longest reply that may come."""
+        chars = len(self.revision.prompt) + len(self.row.reply)
+        return chars // budget.CHARS_PER_TOKEN + model.max_tokens
 
     async def observe(self, model: ModelSpec, outcome: Outcome) -> None:
-        """Hold the provider back for all workers when the outcome says so."""
-        seconds = providers.pause_after(model.provider, outcome)
-        if seconds is not None:
-            await self.shared.pause(model.provider_id, seconds)
+        """Let pace and circuit of the provider know what came of the call, for all workers."""
+        self.leave()
+        if _limit_of(model.provider) is not None and self._tokens:
+            used = (outcome.prompt_tokens or 0) + (outcome.completion_tokens or 0)
+            self.shared.pacer.correct(model.provider.slug, model.name, estimated=self._tokens, used=used)
+            self._tokens = 0
+        hold = circuits.pause_after(model.provider, outcome, is_probe=self.is_probe)
+        if hold is None:
+            return
+        try:
+            if outcome.kind == OutcomeKind.THROTTLED and _limit_of(model.provider) is not None:
+                await self.shared.pacer.slow_down(model.provider.slug, hold.stop_s)
+            await self.shared.in_database(circuits.follow, model.provider, hold)
+        except (RedisError, DatabaseError) as error:
+            # What came of the call is still to be stored; this process keeps to the stop, the others find out themselves.
+            logger.warning("hold_not_shared", provider=model.provider.slug, error=type(error).__name__)
+
+    def leave(self) -> None:
+        """Give up the place at the provider, if there is one."""
+        self.shared.calls.pop(self.row.pk, None)
+        if self._place is not None:
+            self._place.release()
+            self._place = None
 
     async def end_unscored(self, kind: OutcomeKind, detail: str) -> None:
         """End the row without an answer."""
@@ -93,12 +162,25 @@ class Held:
 
     def retry_delay_s(self, kind: OutcomeKind, retry_after_s: float | None, *, name: str) -> float | None:
         """Count one more end of this kind and say when to ask again; None: not by ourselves."""
+        if self.is_probe and kind == OutcomeKind.CONFIG_ERROR:
+            return circuits.SET_UP_REST_S  # it was sent to find out whether the provider is mended, and found that
         done = self.counts.get(name, 0)
         self.counts[name] = done + 1
         longest_s = RETRY_RULES[kind].give_up_after_s
         if longest_s is not None and (retry_after_s or 0) > longest_s:
             return None
         return llm.retry_delay_s(kind, re_asks_done=done, retry_after_s=retry_after_s, draw=random.random)
+
+
+def _some(seconds: float) -> float:
+    """A random part of so many seconds, so that those who wait do not all come back at once."""
+    return random.random() * seconds  # noqa: S311 - no secret
+
+
+def _limit_of(provider: Provider) -> llm.Limit | None:
+    if not provider.requests_per_minute and not provider.tokens_per_minute:
+        return None
+    return llm.Limit(provider.requests_per_minute or None, provider.tokens_per_minute or None)
 
 
 def call_spec(

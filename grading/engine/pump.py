@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from grading import checks, llm
 from grading.checks import Key
-from grading.engine import claims, leases, providers
+from grading.engine import claims, leases
 from grading.engine.flight import IMAGES_AT_ONCE, fly
 from grading.engine.held import Shared
 from grading.engine.writer import Writer
@@ -154,11 +154,20 @@ class Engine:
             self.touched |= claimed.lost
             for row in claimed.rows:
                 self._launch(row, shared)
+        if self.stopping.is_set():
+            self._cancel_young(shared)
         if self.touched and self._settling is None:
             self._settling = asyncio.create_task(self._settle())
         if self.flights or self._settling:
             return None
         return await self._in_database(claims.next_due_s)
+
+    def _cancel_young(self, shared: Shared) -> None:
+        """Give up calls that have only begun, if the site wants a quick stop: they are asked once more by whoever takes them over."""
+        began_after = time.monotonic() - settings.STOP_CANCELS_YOUNGER_S
+        for pk, since in list(shared.calls.items()):
+            if since > began_after and pk in self.flights:
+                self.flights[pk].cancel()
 
     async def _settle(self) -> None:
         """Move on the checks whose answers have come in, beside the calls of all others."""
@@ -198,6 +207,11 @@ class Engine:
             await fly(row, shared)
         except DatabaseError:
             raise
+        except asyncio.CancelledError:
+            await shared.writer.write(
+                "mark", id=row.pk, fence=row.fence
+            )  # still `asked`: nobody knows whether it is paid for
+            raise
         except Exception as error:
             # The boundary of the work: a defect must neither end the others' calls nor be tried for ever.
             logger.exception("flight_failed", prediction=str(row.pk))
@@ -214,12 +228,11 @@ class Engine:
             pictures=asyncio.Semaphore(IMAGES_AT_ONCE),
             pacer=Pacer(redis),
             redis=redis,
-            pause=self._pause,
+            in_database=self._in_database,
             is_stopping=self.stopping.is_set,
+            places={},
+            calls={},
         )
-
-    async def _pause(self, provider_id: int, seconds: float) -> None:
-        await self._in_database(providers.pause, provider_id, seconds)
 
     async def _in_database(self, function: Callable[..., Any], *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._database, _in_connection, function, *values)
