@@ -87,6 +87,7 @@ _LITERAL_HEAD = re.compile(
 _APPROXIMATELY = re.compile(
     r"^(?:approximately|approx\.?|about|roughly|around|circa|\\approx|\\sim|[≈~∼])\s*", re.IGNORECASE
 )
+_IS_APPROXIMATE = re.compile(r"\b(?:approx|about|roughly|around|circa)|\\approx|\\sim|[≈~∼]", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
     r"^\\?[A-Za-z][A-Za-z]{0,11}'{0,3}(?:_\{?[A-Za-z0-9]{1,6}\}?)?(?:\([A-Za-z0-9, ]{1,12}\))?"
     r"\s?(?:=|≈|\\approx|\\simeq)\s?(?!=)"
@@ -126,6 +127,8 @@ def read(text: str) -> Quantity | None:
     if not body or len(body) > arithmetic.MAX_CHARS:
         return None
     quantity = _bare(body) or _percent(body) or _scaled(body) or _with_unit(body) or _chain(body)
+    if quantity and quantity.form is Form.INTEGER and _IS_APPROXIMATE.search(text):
+        quantity = replace(quantity, form=Form.DECIMAL, place=quantity.last_place or 0, digits=len(str(quantity.value)))
     # In math mode a letter is a variable: $2L$ is not two litres.
     is_variable = quantity and len(quantity.unit) == 1 and _MATH_MODE.search(text) and not _UPRIGHT.search(text)
     return None if is_variable else quantity

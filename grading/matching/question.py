@@ -16,7 +16,7 @@ _AT_END = re.compile(
     r"\bin (?:units of )?(?P<unit>[^\s,;?()][^,;?()]{0,30}(?:\([^()]{1,20}\))?)\s*(?=[?)]|\.?\s*$|\.\s)"
 )
 _TRUTH = re.compile(
-    r"\b(?:yes|true|false|whether|valid|correct)\b"
+    r"\b(?:yes|true|false|truth|whether|valid|correct|boolean|logic\w*|gate|predicate|proposition|statement|output|print\w*|if)\b"
     r"|(?:^|[.?!:;,]\s+|\b(?:and|then|or)\s+)(?:is|are|was|were|do|does|did|can|could|may|must|should|would|will|has|have)\b",
     re.IGNORECASE,
 )

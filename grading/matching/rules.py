@@ -49,13 +49,12 @@ _NO_VALUE = re.compile(
 )
 _INFINITE = re.compile(r"infin|\\infty|∞", re.IGNORECASE)
 _STATES = re.compile(
-    r"(?:=|≈|\\approx\b|\b(?:is|are|was|were|equals|becomes|equal to)\b)(?:\s(?:approximately|about|exactly|equal to))?\s*",
-    re.IGNORECASE,
+    r"(?:=|\b(?:is|are|was|were|equals|becomes|equal to)\b)(?:\s(?:exactly|equal to)\b)?\s*", re.IGNORECASE
 )
 # Words after which the number that ends a sentence is not what the sentence states, or is one of several.
 _HEDGE = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|or|either|if|unless|except|but|however|between|than|least|most|above|below|over|under|half"
-    r"|twice|double|triple|times|would|could|should|might|may|assuming|suppose|let|given|when|where|step|because|since|wrong|incorrect)\b|n't\b"
+    r"|twice|double|triple|times|would|could|should|might|may|assuming|suppose|let|given|when|where|step|because|since|wrong|incorrect|base|binary|octal|hex\w*|modulo?)\b|n't\b"
     r"|[<>≤≥≠?]|\\(?:leq?|geq?|neq?|lt|gt)\b",
     re.IGNORECASE,
 )

@@ -82,6 +82,8 @@ _SPELLINGS = (
     ("{", "("),
     ("}", ")"),
 )
+# An offset apart from each other, and C and F are written for the degrees too.
+_TEMPERATURE = re.compile(r"C|F|[mkM]?K|kelvins?|(?:°|deg(?:ree)?s?\b)\s?[CFK]\b.*")
 _ONE = Unit(Fraction(1), ())
 _FACTOR = re.compile(r"(?P<name>[^\W\d_]+|°)(?:\^?\(?(?P<power>[-+]?[0-9])\)?)?")
 _SEPARATOR = re.compile(r"\s*([·⋅*×/])\s*|\s+")
@@ -95,7 +97,7 @@ def parse(text: str) -> Unit | None:
     body = text.strip()
     for source, target in _SPELLINGS:
         body = body.replace(source, target)
-    if not body or len(body) > MAX_CHARS:
+    if not body or len(body) > MAX_CHARS or _TEMPERATURE.fullmatch(body):
         return None
     scale, head = Fraction(1), _POWER_OF_TEN.match(body)
     if head:

@@ -75,6 +75,10 @@ def test_numbers_equal_at_the_stated_precision(key, answer):
     ("key", "answer"),
     [
         ("42", "42.4"),
+        ("59", "approximately 60"),
+        ("59", "The number of them is about 60"),
+        ("5", "Written in base 2 it is 101"),
+        ("5", "101_2"),
         ("41", "41.8"),  # 2 %
         ("9.81", "10"),
         ("33400", "33389"),  # either may be the rounded one

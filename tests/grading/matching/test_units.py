@@ -44,7 +44,28 @@ def test_unit_is_a_size_and_a_dimension(text, size, dimension):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "apples", "GB", "°C", "J/mol K", "m/", "m^9", "10^3", "m m m m m m m", "kkg", "x" * 100, "lb", "m/m"]
+    "text",
+    [
+        "",
+        "apples",
+        "GB",
+        "°C",
+        "J/mol K",
+        "m/",
+        "m^9",
+        "10^3",
+        "m m m m m m m",
+        "kkg",
+        "x" * 100,
+        "lb",
+        "m/m",
+        "K",
+        "C",
+        "degrees C",
+        "deg F",
+        "cd",
+        "dB",
+    ],
 )
 def test_what_is_no_unit_or_more_than_one_has_none(text):
     assert units.parse(text) is None
@@ -78,6 +99,8 @@ def test_question_names_the_unit_of_its_answer(text, unit):
         ("Let H be a space. Is it complete? Answer 1 for yes and 0 for no.", False),
         ("Determine whether the set is open.", False),
         ("The set is open.", False),
+        ("What is the truth value of the proposition?", False),
+        ("What is the output of the gate?", False),
         ("", False),
     ],
 )
@@ -103,6 +126,11 @@ def test_question_asks_plainly_for_a_value(text, is_value):
         ("", "2", "7200 s", UNDECIDED),  # hours may be meant
         ("", "2", "5000 s", DIFFERENT),
         ("", "2", "5 apples", UNDECIDED),
+        ("", "25", "298 K", UNDECIDED),  # offsets are not worked out
+        ("", "25", "77 °F", UNDECIDED),
+        ("", "298", "25 C", UNDECIDED),
+        ("", "298 K", "298 K", EQUAL),
+        ("", "298 K", "350 K", DIFFERENT),
         ("", "5 m", "500 cm", EQUAL),
         ("", "5 m", "5 cm", DIFFERENT),
         ("", "27.8 m/s", "100 km/h", EQUAL),
