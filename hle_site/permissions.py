@@ -5,32 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 import rules
-from django.db.models import Q
 
+from hle_site import lookups
 from hle_site.accounts.enums import Role
 from questions.enums import Action, Status
 from questions.models import Question
-from questions.querysets import denied, released
+from questions.querysets import released
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
 from review.models import Assignment, Round, Triage
 from review.readiness import UNDER_REVIEW
 
+NO_PART = (AssignmentStatus.DECLINED, AssignmentStatus.INVALIDATED)
+
+
+def _standing(user: Any, question: Question) -> tuple[bool, bool]:
+    """Whether the user may read the question, and whether a conflict closes it."""
+    table = Question.objects.filter(pk=question.pk).order_by()
+    return lookups.once(("standing", user.pk, question.pk), lambda: table.standing(user))
+
 
 def _is_conflicted(user: Any, question: Question) -> bool:
-    return Question.objects.filter(denied(user), pk=question.pk).exists()
+    return _standing(user, question)[1]
 
 
-def _is_released(question: Question) -> bool:
-    return Question.objects.filter(released(), pk=question.pk).exists()
+def _assignments(user: Any, question: Question) -> list[Assignment]:
+    """The user's assignments in a question, that of the newest round first."""
+    rows = Assignment.objects.filter(reviewer=user, round__question=question).select_related("round", "solve")
+    key = ("assignments", user.pk, question.pk)
+    return lookups.once(key, lambda: list(rows.order_by("-round__number")))
 
 
 def _newest_assignment(user: Any, question: Question) -> Assignment | None:
-    return (
-        Assignment.objects.filter(reviewer=user, round__question=question, status__in=ACTIVE_ASSIGNMENTS)
-        .select_related("round")
-        .order_by("-round__number")
-        .first()
-    )
+    active = (row for row in _assignments(user, question) if row.status in ACTIVE_ASSIGNMENTS)
+    return next(active, None)
 
 
 @rules.predicate
@@ -42,7 +49,7 @@ def is_active(user: Any) -> bool:
 @rules.predicate
 def may_read(user: Any, question: Question) -> bool:
     """The text is among what the account may read."""
-    return Question.objects.visible_to(user).filter(pk=question.pk).exists()
+    return _standing(user, question)[0]
 
 
 @rules.predicate
@@ -85,14 +92,13 @@ def has_own_answer(user: Any, question: Question) -> bool:
 @rules.predicate
 def owes_an_answer(user: Any, question: Question) -> bool:
     """Holds a place that asks for an own answer first; until it is in, no other role shows more."""
-    return Assignment.objects.filter(
-        reviewer=user,
-        round__question=question,
-        round__is_blind_solve=True,
-        round__settled_at=None,
-        status__in=OPEN_ASSIGNMENTS,
-        solve=None,
-    ).exists()
+    return any(
+        row.round.is_blind_solve
+        and row.round.settled_at is None
+        and row.status in OPEN_ASSIGNMENTS
+        and not hasattr(row, "solve")
+        for row in _assignments(user, question)
+    )
 
 
 @rules.predicate
@@ -115,12 +121,10 @@ def is_triaging(user: Any, question: Question) -> bool:
 @rules.predicate
 def took_part(user: Any, question: Question) -> bool:
     """Reviewed the question, recommended it, or held an assignment in it that was not declined."""
-    return (
-        Assignment.objects.filter(reviewer=user, round__question=question)
-        .exclude(status__in=[AssignmentStatus.DECLINED, AssignmentStatus.INVALIDATED])
-        .exists()
-        or Round.objects.filter(Q(recommendation__by=user), question=question).exists()
-    )
+    if any(row.status not in NO_PART for row in _assignments(user, question)):
+        return True
+    recommended = Round.objects.filter(recommendation__by=user, question=question)
+    return lookups.once(("recommended", user.pk, question.pk), recommended.exists)
 
 
 @rules.predicate
@@ -132,7 +136,7 @@ def took_decision(user: Any, question: Question) -> bool:
 @rules.predicate
 def is_released(_user: Any, question: Question) -> bool:
     """The text is in the public split of a published release."""
-    return _is_released(question)
+    return Question.objects.filter(released(), pk=question.pk).exists()
 
 
 @rules.predicate
@@ -164,7 +168,7 @@ is_organiser_here = is_organiser & is_impartial & may_read
 is_auditor_here = has_role(Role.AUDITOR) & is_impartial & may_read & was_submitted
 is_reviewer_here = has_own_answer & may_read & is_impartial
 is_editor_here = is_organiser_here | (is_senior_here & may_read & is_impartial)
-reads_released = is_released & accepted_licence
+reads_released = accepted_licence & is_released
 # what reviewers learn of key and models ends with the review; organisers and auditors read on
 reads_key = (
     is_owner

@@ -104,6 +104,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",  # deny first: a view is open only when it says so
     "hle_site.accounts.middleware.StaffFactorMiddleware",
     "hle_site.accounts.middleware.NoStoreMiddleware",
+    "hle_site.accounts.middleware.SharedLookupsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.db import models
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 
 from questions.enums import ItemChange, ReleaseStatus, Split
 
@@ -21,14 +24,20 @@ _denials: list[Callable[[Any], Q]] = []
 
 
 def register_readers(rule: Callable[[Any], Q]) -> Callable[[Any], Q]:
-    """Let `rule(user)` add questions that the user may read in a role, unless a denial takes them back."""
+    """Let `rule(user)` add questions that the user may read in a role, unless a denial takes them back.
+
+    A rule speaks of one row: columns of the question and sets of ids, no joins to many. `NOTHING` where it adds none.
+    """
     if rule not in _readers:
         _readers.append(rule)
     return rule
 
 
 def register_denials(rule: Callable[[Any], Q]) -> Callable[[Any], Q]:
-    """Let `rule(user)` take back questions from every role of the user; own and released ones stay."""
+    """Let `rule(user)` take back questions from every role of the user; own and released ones stay.
+
+    A rule speaks of one row, as for readers.
+    """
     if rule not in _denials:
         _denials.append(rule)
     return rule
@@ -41,7 +50,14 @@ def own(user: User) -> Q:
 
 def released(_user: User | None = None) -> Q:
     """The questions whose text is in the public split of a published release."""
-    return Q(release_items__release__status__in=[*PUBLISHED, ReleaseStatus.YANKED], release_items__split=Split.PUBLIC)
+    items = apps.get_model("questions", "ReleaseItem").objects
+    return Q(
+        Exists(
+            items.filter(
+                question=OuterRef("pk"), release__status__in=[*PUBLISHED, ReleaseStatus.YANKED], split=Split.PUBLIC
+            )
+        )
+    )
 
 
 def for_organisers(user: User) -> Q:
@@ -59,18 +75,31 @@ _readers += [for_organisers, for_auditors]
 
 def denied(user: User) -> Q:
     """The questions that no role opens to this user."""
-    rule = NOTHING
-    for denial in _denials:
-        rule |= denial(user)
-    return rule
+    return any_of(rule(user) for rule in _denials)
 
 
 def readable_by_role(user: User) -> Q:
-    """The questions that a role opens to this user, denials subtracted last."""
-    rule = NOTHING
-    for reader in _readers:
-        rule |= reader(user)
-    return rule
+    """The questions that a role opens to this user, before denials are subtracted."""
+    return any_of(rule(user) for rule in _readers)
+
+
+def any_of(rules: Iterable[Q]) -> Q:
+    """The rows of at least one rule; `NOTHING` itself, to be known by, when no rule adds any."""
+    found = [rule for rule in rules if rule is not NOTHING]
+    return reduce(or_, found) if found else NOTHING
+
+
+def readable(user: User) -> Q:
+    """The questions whose text the user may read: own, opened by a role and not denied, or released."""
+    if not getattr(user, "is_active", False):
+        return NOTHING
+    return at_work(user) | released() if user.is_researcher else at_work(user)
+
+
+def at_work(user: User) -> Q:
+    """The questions that are open to an active user, without what only a release opens."""
+    by_role = readable_by_role(user)
+    return own(user) if by_role is NOTHING else own(user) | (by_role & ~denied(user))
 
 
 class QuestionQuerySet(models.QuerySet["Any"]):
@@ -78,23 +107,19 @@ class QuestionQuerySet(models.QuerySet["Any"]):
 
     def visible_to(self, user: User) -> QuestionQuerySet:
         """Return the questions whose text the user may read: own, opened by a role and not denied, or released."""
-        if not getattr(user, "is_active", False):
-            return self.none()
-        rule = self._open_to(user)
-        if user.is_researcher:
-            rule |= Q(pk__in=self.model.objects.filter(released()).values("pk"))
-        return self.filter(rule)
+        return self.filter(readable(user))
 
     def at_work_for(self, user: User) -> QuestionQuerySet:
         """Return what `visible_to` does without what only a release opens: a release shows its own text, not the newest."""
         if not getattr(user, "is_active", False):
             return self.none()
-        return self.filter(self._open_to(user))
+        return self.filter(at_work(user))
 
-    def _open_to(self, user: User) -> Q:
-        table = self.model.objects
-        by_role = table.filter(readable_by_role(user)).exclude(pk__in=table.filter(denied(user)).values("pk"))
-        return own(user) | Q(pk__in=by_role.values("pk"))
+    def standing(self, user: User) -> tuple[bool, bool]:
+        """Return of the one question here whether the user may read it, and whether no role opens it to them."""
+        rows = self.annotate(is_readable=readable(user), is_denied=denied(user))
+        may_read, is_denied = rows.values_list("is_readable", "is_denied").first() or (False, False)
+        return bool(may_read), bool(is_denied)
 
     def owned_by(self, user: User) -> QuestionQuerySet:
         """Return the questions that the user wrote or maintains."""

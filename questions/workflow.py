@@ -11,6 +11,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hle_site import lookups
 from hle_site.audit import log
 from questions import guards
 from questions.enums import Action, Status
@@ -89,11 +90,12 @@ del S
 
 def available_actions(question: Question, user: Any) -> list[Action]:
     """Return the actions that lead somewhere from here and that the user has the permission for."""
-    return [
-        row.action
-        for row in TRANSITIONS.values()
-        if row.is_personal and question.status in row.sources and user.has_perm(row.permission, question)
-    ]
+    with lookups.shared():
+        return [
+            row.action
+            for row in TRANSITIONS.values()
+            if row.is_personal and question.status in row.sources and user.has_perm(row.permission, question)
+        ]
 
 
 def advance(

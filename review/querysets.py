@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -9,7 +10,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from questions.enums import Status
-from questions.querysets import denied, for_auditors, for_organisers, own
+from questions.querysets import NOTHING, any_of, denied, for_auditors, for_organisers, own
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, Audience
 
 if TYPE_CHECKING:
@@ -33,15 +34,24 @@ def _rounds() -> Any:
     return apps.get_model("review", "Round").objects
 
 
-def _open_to_staff(user: User) -> Any:
-    rule = for_organisers(user) | for_auditors(user)
-    return _questions().filter(rule).exclude(pk__in=_questions().filter(denied(user)).values("pk"))
+def _staff(user: User) -> Q:
+    return any_of([for_organisers(user), for_auditors(user)])
 
 
-def _open_to_reviewer(user: User) -> Any:
+def _reviewer(user: User) -> Q:
     from review.readiness import assigned  # loads after the models
 
-    return _questions().filter(assigned(user)).exclude(pk__in=_questions().filter(denied(user)).values("pk"))
+    return assigned(user)
+
+
+def _open(rule: Q, user: User, question: str) -> Exists:
+    """Whether a rule opens the question that a row names, and no conflict closes it."""
+    return Exists(_questions().filter(rule & ~denied(user), pk=OuterRef(question)))
+
+
+def _closed(user: User, question: str) -> Exists:
+    """Whether a conflict closes the question that a row names."""
+    return Exists(_questions().filter(denied(user), pk=OuterRef(question)))
 
 
 class RoundQuerySet(models.QuerySet["Any"]):
@@ -58,22 +68,24 @@ class RoundQuerySet(models.QuerySet["Any"]):
         the earlier ones. Last, for everybody: nothing of a question on which an own blind answer is due, and nothing of a
         running round in which an own review is due.
         """
+        staff, reviewer = _staff(user), _reviewer(user)
+        if staff is NOTHING and reviewer is NOTHING:
+            return self.none()
         mine = _assignments().filter(reviewer=user)
         here = mine.filter(round__question=OuterRef("question"), status__in=ACTIVE_ASSIGNMENTS)
         as_reviewer = (
-            Q(question__in=_open_to_reviewer(user).values("pk"))
+            NOTHING
+            if reviewer is NOTHING
+            else _open(reviewer, user, "question")
             & Exists(here.filter(round__number__gte=OuterRef("number")))
             & (Q(settled_at__isnull=False) | Exists(mine.filter(round=OuterRef("pk"), status="submitted")))
         )
+        as_staff = NOTHING if staff is NOTHING else Q(_open(staff, user, "question"))
         answer_due = Exists(
             here.filter(round__is_blind_solve=True, round__settled_at=None, solve=None, status__in=OPEN_ASSIGNMENTS)
         )
         review_due = Q(settled_at=None) & Exists(mine.filter(round=OuterRef("pk"), status__in=OPEN_ASSIGNMENTS))
-        return (
-            self.filter(as_reviewer | Q(question__in=_open_to_staff(user).values("pk")))
-            .exclude(answer_due)
-            .exclude(review_due)
-        )
+        return self.filter(any_of([as_staff, as_reviewer])).exclude(answer_due).exclude(review_due)
 
     def released_to_contributor(self) -> RoundQuerySet:
         """Return the rounds whose reviews the contributor reads: closed, and changes were requested or a decision fell since they opened."""
@@ -87,10 +99,8 @@ class AssignmentQuerySet(models.QuerySet["Any"]):
 
     def visible_to(self, user: User) -> AssignmentQuerySet:
         """Return the user's own assignments; an organiser or auditor reads all of the questions that are open to them."""
-        mine = Q(reviewer=user)
-        if not user.has_role("organiser", "auditor"):
-            return self.filter(mine)
-        return self.filter(mine | Q(round__question__in=_open_to_staff(user).values("pk")))
+        mine, staff = Q(reviewer=user), _staff(user)
+        return self.filter(mine if staff is NOTHING else mine | _open(staff, user, "round__question"))
 
     def active(self) -> AssignmentQuerySet:
         """Return the assignments that open a question to their reviewer."""
@@ -112,15 +122,16 @@ class TriageQuerySet(models.QuerySet["Any"]):
 class ReviewQuerySet(models.QuerySet["Any"]):
     """Reviews."""
 
-    def visible_to(self, user: User) -> ReviewQuerySet:
-        """Return the own reviews, and the submitted ones of the rounds that are open to the user; never through a conflict."""
-        mine = Q(assignment__reviewer=user) & ~Q(
-            assignment__round__question__in=_questions().filter(denied(user)).values("pk")
-        )
+    def visible_to(self, user: User, rounds: Iterable[Any] | None = None) -> ReviewQuerySet:
+        """Return the own reviews, and the submitted ones of the rounds that are open to the user; never through a conflict.
+
+        `rounds` are those open ones where they are known already.
+        """
+        mine = Q(assignment__reviewer=user) & ~_closed(user, "assignment__round__question")
         others = Q(
             submitted_at__isnull=False,
             assignment__status=AssignmentStatus.SUBMITTED,
-            assignment__round__in=_rounds().visible_to(user).values("pk"),
+            assignment__round__in=_rounds().visible_to(user).values("pk") if rounds is None else rounds,
         )
         return self.filter(mine | others)
 
@@ -132,15 +143,18 @@ class ReviewQuerySet(models.QuerySet["Any"]):
 class CommentQuerySet(models.QuerySet["Any"]):
     """Messages in a question's discussion."""
 
-    def visible_to(self, user: User) -> CommentQuerySet:
-        """Return what the user may read: the contributor what is addressed to them, others what their rounds open; own words always."""
+    def visible_to(self, user: User, rounds: Iterable[Any] | None = None) -> CommentQuerySet:
+        """Return what the user may read: the contributor what is addressed to them, others what their rounds open; own words always.
+
+        `rounds` are those open to the user where they are known already.
+        """
         to_owner = Q(
             audience=Audience.CONTRIBUTOR,
             question__in=_questions().filter(own(user)).values("pk"),
             round__in=_rounds().released_to_contributor().values("pk"),
         )
-        by_round = Q(round__in=_rounds().visible_to(user).values("pk"))
-        mine = Q(by=user) & ~Q(question__in=_questions().filter(denied(user)).values("pk"))
+        by_round = Q(round__in=_rounds().visible_to(user).values("pk") if rounds is None else rounds)
+        mine = Q(by=user) & ~_closed(user, "question")
         return self.filter(to_owner | by_round | mine)
 
     def for_list(self) -> CommentQuerySet:

@@ -46,8 +46,7 @@ def _assignments() -> Any:
 
 def conflicted(user: Any) -> Q:
     """The questions with which the user has a conflict; the own ones are among them."""
-    people = conflicts.people(user)
-    return Q(contributor__in=people) | Q(maintainer__in=people) | Q(pk__in=conflicts.question_ids(user))
+    return conflicts.naming(user, "contributor", "maintainer") | Q(pk__in=conflicts.of(user).questions)
 
 
 def register() -> None:

@@ -18,6 +18,7 @@ GROUND_MODULES = (
     "hle_site.accounts",
     "hle_site.audit",
     "hle_site.notifications",
+    "hle_site.lookups",
     "hle_site.markup",
     "hle_site.uploads",
     "hle_site.embedded",

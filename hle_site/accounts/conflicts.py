@@ -2,12 +2,13 @@
 
 import unicodedata
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
+from hle_site import lookups
 from hle_site.accounts.models import Affiliation, Conflict, User
 
 MEMORY = timedelta(days=3 * 365)
@@ -25,21 +26,39 @@ def _live() -> Q:
     return Q(ended_at=None) | Q(ended_at__gte=(timezone.now() - MEMORY).date())
 
 
-def people(user: Any) -> QuerySet[User]:
-    """Return the accounts with which the user has a conflict, the user included."""
-    institutions = Affiliation.objects.filter(_live(), user=user).values("institution_key")
-    named_institutions = Conflict.objects.filter(user=user).exclude(institution_key="").values("institution_key")
-    colleagues = Affiliation.objects.filter(
-        _live(), Q(institution_key__in=institutions) | Q(institution_key__in=named_institutions)
-    ).values("user")
-    declared = Conflict.objects.filter(user=user, other__isnull=False).values("other")
-    declared_by_other = Conflict.objects.filter(other=user).values("user")
-    rule = Q(pk=user.pk) | Q(pk__in=colleagues) | Q(pk__in=declared) | Q(pk__in=declared_by_other)
+class Conflicts(NamedTuple):
+    """With whom and with what a person has a conflict."""
+
+    people: list[UUID]  # the person, those named by either side, those with the same ORCID
+    institutions: list[str]
+    questions: list[UUID]
+
+
+def of(user: Any) -> Conflicts:
+    """Return what conflicts rest on, looked up in two small queries, three with an ORCID."""
+    return lookups.once(("conflicts", user.pk), lambda: _look_up(user))
+
+
+def _look_up(user: Any) -> Conflicts:
+    rows = Conflict.objects.filter(Q(user=user) | Q(other=user))
+    declared = list(rows.values_list("user", "other", "institution_key", "question_id"))
+    own = [row for row in declared if row[0] == user.pk]
+    people = {user.pk, *(by for by, *_ in declared), *(other for _, other, *_ in own if other)}
     if user.orcid:
-        rule |= Q(orcid=user.orcid)
-    return User.objects.filter(rule)
+        people |= set(User.objects.filter(orcid=user.orcid).values_list("pk", flat=True))
+    places = set(Affiliation.objects.filter(_live(), user=user).values_list("institution_key", flat=True))
+    places |= {institution for *_, institution, _ in own if institution}
+    return Conflicts(sorted(people), sorted(places), sorted(question for *_, question in own if question))
 
 
-def question_ids(user: Any) -> QuerySet[Conflict, UUID | None]:
-    """Return the ids of questions with which a conflict was declared."""
-    return Conflict.objects.filter(user=user, question_id__isnull=False).values_list("question_id", flat=True)
+def naming(user: Any, *fields: str) -> Q:
+    """Return the rule for rows of which one of the fields names an account with a conflict, the user's own included."""
+    found = of(user)
+    rule = Q()
+    for field in fields:
+        rule |= Q(**{f"{field}__in": found.people})
+    if found.institutions:
+        colleagues = Affiliation.objects.filter(_live(), institution_key__in=found.institutions).values("user")
+        for field in fields:
+            rule |= Q(**{f"{field}__in": colleagues})
+    return rule

@@ -1,4 +1,4 @@
-"""Two rules that hold on every page: staff sign in with a second factor, and pages with content are not stored."""
+"""What holds on every page: staff sign in with a second factor, pages with content are not stored, reading looks up once."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+
+from hle_site import lookups
 
 OPEN_TO_STAFF_WITHOUT_FACTOR = ("/accounts/", "/static/", "/healthz", "/readyz")
 
@@ -44,3 +46,16 @@ class NoStoreMiddleware:
         if request.user.is_authenticated and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
         return response
+
+
+class SharedLookupsMiddleware:
+    """Lets the rules share their look-ups while a page is read; a request that may write asks each time anew."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in {"GET", "HEAD"}:
+            return self.get_response(request)
+        with lookups.shared():
+            return self.get_response(request)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
+from hle_site import lookups
 from hle_site.accounts.enums import STAFF_ROLES, DocumentKind, Field, Role, Scope
 
 
@@ -57,7 +58,10 @@ class User(AbstractBaseUser):
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Ask the one permission table; an inactive account has no right."""
-        return self.is_active and rules.has_perm(perm, self, obj)
+        if not self.is_active:
+            return False
+        with lookups.shared():
+            return rules.has_perm(perm, self, obj)
 
     @cached_property
     def roles(self) -> frozenset[str]:

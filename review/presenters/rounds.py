@@ -92,20 +92,19 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
     """Return the rounds that are open to the user, newest first, with reviews in their stored order."""
     is_staff = user.has_perm("review.view_rounds", question)
     sees_notes = is_staff or user.has_perm("review.adjudicate", question)
-    rounds = Round.objects.visible_to(user).filter(question=question).select_related("revision").order_by("-number")
+    rounds = _rounds(user, question, with_people=is_staff)
     reviews = _by_round(
-        Review.objects.visible_to(user)
+        Review.objects.visible_to(user, rounds)
         .counted()
         .filter(assignment__round__question=question)
         .select_related("assignment__reviewer", "assignment__round", "assignment__solve"),
         lambda review: review.assignment.round_id,
     )
     messages = _by_round(
-        Comment.objects.visible_to(user).filter(question=question).for_list(), lambda message: message.round_id
+        Comment.objects.visible_to(user, rounds).filter(question=question).for_list(), lambda message: message.round_id
     )
-    recommendations = {
-        row.round_id: row for row in Recommendation.objects.filter(round__in=rounds).select_related("by")
-    }
+    recommended = Recommendation.objects.filter(round__in=rounds if sees_notes else []).select_related("by")
+    recommendations = {row.round_id: row for row in recommended}
     return [
         _round_card(
             round_,
@@ -114,10 +113,16 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
             sees_notes=sees_notes,
             reviews=reviews.get(round_.pk, []),
             messages=messages.get(round_.pk, []),
-            recommendation=recommendations.get(round_.pk) if sees_notes else None,
+            recommendation=recommendations.get(round_.pk),
         )
         for round_ in rounds
     ]
+
+
+def _rounds(user: Any, question: Question, *, with_people: bool) -> list[Round]:
+    found = Round.objects.visible_to(user).filter(question=question)
+    people = ["assignments__reviewer"] if with_people else []
+    return list(found.select_related("revision", "question").prefetch_related(*people).order_by("-number"))
 
 
 def _by_round(rows: Any, key: Any) -> dict[Any, list[Any]]:
@@ -170,7 +175,7 @@ def _round_card(
 
 
 def _people(round_: Round) -> list[tuple[str, str, datetime]]:
-    return [(str(row.reviewer), row.status, row.due_at) for row in round_.assignments.select_related("reviewer")]
+    return [(str(row.reviewer), row.status, row.due_at) for row in round_.assignments.all()]
 
 
 def shuffled(reviews: list[Review], round_: Round) -> list[Review]:
