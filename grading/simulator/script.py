@@ -68,6 +68,7 @@ class Script:
     """All of it; without a file: 1 to 6 s, no faults, own knowledge only."""
 
     seed: str = "0"
+    requests_per_second: float | None = None
     default: Behaviour = field(default_factory=Behaviour)
     models: Mapping[str, Behaviour] = field(default_factory=dict)
     fixed: tuple[Fixed, ...] = ()
@@ -101,6 +102,7 @@ def parse(data: dict[str, Any], *, folder: Path) -> Script:
     fixed = tuple(_fixed(row) for row in data.pop("fixed", []))
     models = data.pop("models", {})
     seed = str(data.pop("seed", "0"))
+    limit = _limit(data.pop("requests_per_second", None))
     default = _behaviour(data, Behaviour())
     recorded, replayed_as = _replay(replay, folder)
     behaviours = {name: _behaviour(row, default) for name, row in models.items()}
@@ -109,7 +111,14 @@ def parse(data: dict[str, Any], *, folder: Path) -> Script:
     for name in behaviours:
         if not is_simulated(name):
             raise BadScript(f"models: {name!r} does not begin with simulated-")
-    return Script(seed, default, behaviours, fixed, recorded)
+    return Script(seed, limit, default, behaviours, fixed, recorded)
+
+
+def _limit(value: Any) -> float | None:
+    limit = None if value is None else float(value)
+    if limit is not None and limit < 1:
+        raise BadScript(f"requests_per_second: {value} is below 1")
+    return limit
 
 
 def _fixed(row: dict[str, Any]) -> Fixed:

@@ -14,6 +14,7 @@ from grading.simulator import chance, faults, replies
 from grading.simulator.dialects import DIALECTS, Dialect
 from grading.simulator.drafts import CHANGES, Draft
 from grading.simulator.journal import Journal
+from grading.simulator.limiter import Limiter
 from grading.simulator.questions import BadRequest, Question, read
 from grading.simulator.replies import Asked
 from grading.simulator.script import Fixed, Script, is_simulated
@@ -59,6 +60,7 @@ class Provider:
         self.journal = journal
         self.token = token
         self.attempts = Attempts()
+        self.limiter = Limiter(script.requests_per_second)
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -96,6 +98,8 @@ class Provider:
         if not is_simulated(asked.model):
             return _error(404, "model_not_found", "this provider has simulated models only")
         request_id = request.headers.get("X-Client-Request-Id", "")[:100]
+        if not self.limiter.admits():
+            return await _send(request, self._refuse_by_rate(asked, name, request_id))
         reply = self._decide(asked, name, token_limit, request_id)
         await asyncio.sleep(self._delay_s(asked))
         return await _send(request, reply)
@@ -123,6 +127,18 @@ class Provider:
             draft = _draft(asked, replies.text_of(asked, self.script, fixed), token_limit, request_id)
             prompt_tokens, completion_tokens = draft.prompt_tokens, draft.completion_tokens
             reply = _faulty(draft, DIALECTS[name], fault)
+        self._note(asked, name, reply, fault, request_id, (prompt_tokens, completion_tokens))
+        return reply
+
+    def _refuse_by_rate(self, asked: Asked, name: str, request_id: str) -> Reply:
+        """Answer 429 at once, as providers do, whatever the script says of the question."""
+        reply = self._refusal(asked, DIALECTS[name], "throttle", None)
+        self._note(asked, name, reply, "limit", request_id, (0, 0))
+        return reply
+
+    def _note(
+        self, asked: Asked, name: str, reply: Reply, fault: str, request_id: str, tokens: tuple[int, int]
+    ) -> None:
         self.journal.write(
             model=asked.model,
             dialect=name,
@@ -130,12 +146,11 @@ class Provider:
             attempt=asked.attempt,
             status=reply.status,
             fault=fault,
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
+            prompt_tokens=tokens[0],
+            completion_tokens=tokens[1],
             image_bytes=asked.question.image_bytes,
             request_id=request_id,
         )
-        return reply
 
     def _fixed(self, asked: Asked) -> Fixed | None:
         model, sha256, text, attempt = asked.model, asked.identity.sha256, asked.question.text, asked.attempt
