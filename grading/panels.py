@@ -1,13 +1,12 @@
 """Providers and panels as data: the simulated panel that every site starts with, and panels loaded from a file."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
+from grading.catalogue import rules
 from grading.enums import Dialect
 from grading.models import CallPanel, ModelSpec, Panel, PanelMember, Policy, Provider
 from hle_site.audit import log
@@ -101,6 +100,7 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
             position=position,
             for_text=rows[name].get("for_text", True),
             for_images=rows[name].get("takes_images", False),
+            substitute=models[rows[name]["substitute"]] if rows[name].get("substitute") else None,
         )
         for position, name in enumerate(members)
     )
@@ -110,6 +110,11 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
     return panel
 
 
+ADDRESSES = {
+    "base_url": rules.address_problem,
+    "base_url_env": rules.address_name_problem,
+    "key_env": rules.key_name_problem,
+}
 PROVIDER_FIELDS = {
     "name",
     "base_url",
@@ -118,22 +123,22 @@ PROVIDER_FIELDS = {
     "dialect",
     "max_connections",
     "requests_per_minute",
+    "tokens_per_minute",
     "no_training_terms",
 }
 MODEL_FIELDS = {
     "label", "takes_images", "takes_system_prompt", "takes_temperature", "takes_schema", "token_parameter", "max_tokens",
-    "timeout_s", "usd_per_million_in", "usd_per_million_out", "price_version",
+    "reasoning_effort", "timeout_s", "usd_per_million_in", "usd_per_million_out", "price_version",
 }  # fmt: skip
-PANEL_FIELDS = {"provider", "model", "wave", "for_text"}
+PANEL_FIELDS = {"provider", "model", "wave", "for_text", "substitute"}
 
 
 def _provider(slug: str, row: dict[str, Any], *, by: Any) -> Provider:
     _refuse_unknown(f"providers.{slug}", row, PROVIDER_FIELDS)
-    host = urlsplit(row.get("base_url", "")).hostname
-    if host and host not in settings.PROVIDER_HOSTS:
-        raise PanelRefused(
-            f"providers.{slug}: the host {host} is not in PROVIDER_HOSTS; who runs the site must allow it there."
-        )
+    for name, problem_of in ADDRESSES.items():
+        problem = problem_of(row[name]) if row.get(name) else ""
+        if problem:
+            raise PanelRefused(f"providers.{slug}: {problem}")
     if not row.get("no_training_terms"):
         raise PanelRefused(
             f"providers.{slug}: no_training_terms is missing: name the agreement by which the provider does not train on questions."
@@ -151,12 +156,17 @@ def _model(name: str, row: dict[str, Any], providers: dict[str, Provider]) -> Mo
     _refuse_unknown(f"models.{name}", row, MODEL_FIELDS | PANEL_FIELDS)
     provider = providers[row["provider"]]
     api_name = row.get("model", name)
-    spec = ModelSpec.objects.filter(provider=provider, name=api_name).first() or ModelSpec(
-        provider=provider, name=api_name, label=name
-    )
+    label = row.get("label", name)
+    old = ModelSpec.objects.filter(provider=provider, label=label).first()
+    spec = ModelSpec(pk=old.pk if old else None, provider=provider, label=label, name=api_name)
     for field in MODEL_FIELDS & row.keys():
-        setattr(spec, field, str(row[field]) if field.startswith("usd_") else row[field])
-    spec.full_clean(validate_unique=False)
+        setattr(spec, field, str(row[field]) if field in rules.PRICE_FIELDS else row[field])
+    spec.full_clean(validate_unique=False, validate_constraints=False)
+    if old is not None and rules.is_model_used(old) and rules.changed_fields(old, spec):
+        raise PanelRefused(
+            f"models.{name}: it has answered questions, so what it is sent stays "
+            f"({', '.join(rules.changed_fields(old, spec))}): give the changed model another name."
+        )
     spec.save()
     return spec
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
 from grading import checks, engine
-from grading.models import Prediction, Worker
+from grading.catalogue import actions as catalogue
+from grading.models import ModelSpec, Prediction, Worker
 
 logger = structlog.get_logger(__name__)
 
@@ -42,12 +46,26 @@ def sweep() -> None:
         hint("")
 
 
+@shared_task
+def test_connection(model_id: int, by_id: str) -> None:
+    """Ask a model for one word, for the page of its provider."""
+    model = ModelSpec.objects.select_related("provider").get(pk=model_id)
+    catalogue.run_test(model=model, by=get_user_model().objects.get(pk=by_id))
+
+
 def hint(check_id: str, *, countdown_s: float | None = None) -> None:
     """Send a message; without a broker the sweep finds the work."""
+    send(run_check, check_id, countdown_s=countdown_s, expires_s=settings.SWEEP_INTERVAL_S * 10)
+
+
+def send(task: Any, *arguments: Any, countdown_s: float | None = None, expires_s: float = 120) -> bool:
+    """Send a message of ids, and return whether the broker took it."""
     try:
-        run_check.apply_async((check_id,), countdown=countdown_s, expires=settings.SWEEP_INTERVAL_S * 10)
+        task.apply_async(arguments, countdown=countdown_s, expires=expires_s)
     except OperationalError as error:
         logger.warning("broker_unreachable", error=type(error).__name__)
+        return False
+    return True
 
 
 @worker_ready.connect

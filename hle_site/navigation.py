@@ -38,6 +38,8 @@ def menu(user: Any, path: str) -> list[tuple[str, str, bool, int]]:
             entries.insert(-1, (_("Desk"), reverse("review:desk")))
         if user.has_perm("grading.view_operations"):
             entries.append((_("Operations"), reverse("grading:operations")))
+        if user.has_perm("grading.view_panels"):
+            entries.append((_("Panels"), reverse("panels:index")))
         if user.has_perm("accounts.view_people"):
             entries.append((_("People"), reverse("accounts:people")))
         if user.has_perm("audit.view_log"):

@@ -215,6 +215,7 @@ PERMISSIONS: dict[str, Any] = {
     "grading.resolve_contest": is_organiser_here,
     "grading.view_operations": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),
     "grading.manage_panel": is_organiser,
+    "grading.view_panels": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),
     # review
     "review.view_pool": has_role(Role.REVIEWER, Role.SENIOR_REVIEWER),
     "review.take_round": may_hold_round,

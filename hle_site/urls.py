@@ -15,6 +15,7 @@ urlpatterns = [
     path("questions/", include("questions.urls")),
     path("releases/", include("questions.releases.urls")),
     path("grading/", include("grading.urls")),
+    path("panels/", include("grading.catalogue.urls")),
     path("review/", include("review.urls")),
     path("api/", include("hle_site.api")),
 ]

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Model
 
 from grading import checks
-from grading.models import Contest, Prediction
+from grading.models import Contest, ModelSpec, Prediction
 from hle_site import pipeline
 from hle_site.accounts import actions as account_actions
 from hle_site.accounts.enums import DocumentKind
@@ -223,6 +223,7 @@ class World:
             "public_id": item.public_id,
             "erratum": erratum.pk,
             "contest": contest.pk,
+            "modelspec": _first(ModelSpec.objects.all()),
             "proposal": proposal.pk,
             "person": self.people["CX"].pk,
             "notice": _first(Notice.objects.filter(recipient=self.people["CO"])),

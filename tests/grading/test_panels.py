@@ -21,7 +21,7 @@ judge = "judge"
 [providers.acme]
 name = "Acme"
 base_url = "https://api.acme.example/v1"
-key_env = "ACME_KEY"
+key_env = "ACME_API_KEY"
 no_training_terms = "Agreement of 2026-01-01, section 4"
 
 [models.quick]
