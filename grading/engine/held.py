@@ -201,4 +201,5 @@ def call_spec(
         token_parameter=model.token_parameter,  # type: ignore[arg-type]
         temperature=0.0 if model.takes_temperature else None,
         response_format=schema if model.takes_schema else None,
+        reasoning_effort=model.reasoning_effort,
     )

@@ -155,7 +155,8 @@ def _error_in(part: Reply) -> Reading | None:
     code = str(error.get("code")) if isinstance(error, dict) else ""
     status = int(code) if re.fullmatch("[1-5][0-9]{2}", code) else 0
     kind, word = kind_of_error(status, error)
-    return Reading(kind, detail=f"error in a 200: {word or status or 'no code'}")
+    said = f"HTTP {status} {word}".rstrip() if status else word or "no code"
+    return Reading(kind, detail=f"error in a 200: {said}")
 
 
 def _tokens(usage: object, names: UsageNames) -> tuple[int | None, int | None]:
