@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from grading.catalogue import rules
 from grading.engine.circuits import reopen
 from grading.llm import ProviderSpec
 from grading.models import Provider
 
 __all__ = ["NotSetUp", "reopen", "spec_of"]
-
-LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1"}
 
 
 class NotSetUp(Exception):
@@ -43,5 +42,7 @@ def _check_host(provider: Provider, address: str) -> None:
     parts = urlsplit(address)
     if provider.base_url and parts.hostname not in settings.PROVIDER_HOSTS:
         raise NotSetUp("its host is not on the list of allowed hosts")
-    if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
+    if parts.scheme != "https" and parts.hostname not in rules.LOCAL_HOSTS:
         raise NotSetUp("its address is not https")
+    if not rules.KEY_NAME.fullmatch(provider.key_env):
+        raise NotSetUp(f"{provider.key_env} does not name a provider's key")
