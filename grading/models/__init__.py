@@ -2,7 +2,7 @@
 
 from grading.models.checks import ClearedAlarm, ConfirmedKey, Contest, DifficultyCheck, Judgement, Prediction, Worker
 from grading.models.money import Budget, Ledger, Spend
-from grading.models.panels import CallPanel, Panel, PanelMember, Policy
+from grading.models.panels import CallPanel, Panel, PanelMember, Policy, WaveOrder
 from grading.models.providers import ModelSpec, Provider
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Prediction",
     "Provider",
     "Spend",
+    "WaveOrder",
     "Worker",
 ]

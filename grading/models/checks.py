@@ -45,7 +45,9 @@ class DifficultyCheck(models.Model):
     matcher_version = models.CharField(max_length=40)
     judge_version = models.CharField(max_length=40)
     wave = models.PositiveSmallIntegerField(default=0)
-    plan = models.JSONField(default=list)  # model ids wave by wave, as this check asks them; empty: as the panel says
+    plan = models.JSONField(
+        default=list
+    )  # model ids wave by wave, in a list with its substitutes; empty: as the panel says
     is_run_all = models.BooleanField(default=False)  # asks every model whatever the others said
     confirmation_rounds = models.PositiveSmallIntegerField(default=0)  # hidden draws that a pass needs besides
     is_simulated = models.BooleanField(default=False)

@@ -68,6 +68,28 @@ class PanelMember(models.Model):
         return f"{self.panel}: {self.model}"
 
 
+class WaveOrder(models.Model):
+    """In which waves a panel is asked questions of one kind, learnt once a day from earlier checks."""
+
+    panel = models.ForeignKey(Panel, on_delete=models.CASCADE, related_name="+")
+    policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="+")
+    answer_type = models.CharField(max_length=20)
+    has_image = models.BooleanField()
+    day = models.DateField()
+    waves = models.JSONField()  # model ids wave by wave
+    n_checks = models.PositiveIntegerField()  # how many earlier checks taught it; 0: as the panel says
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["panel", "policy", "answer_type", "has_image", "day"], name="order_of_a_day_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.panel} on {self.day}"
+
+
 class CallPanel(models.Model):
     """The panel and policy that a call uses."""
 
