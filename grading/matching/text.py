@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n", strict=True))
 _SUPERSCRIPT_RUN = re.compile(f"[{''.join(_SUPERSCRIPTS)}]+")
@@ -51,6 +52,7 @@ def unwrap(text: str) -> str:
     return _peel(_SPACES.sub(" ", text.replace(r"\%", "%")).strip())
 
 
+@lru_cache(maxsize=512)
 def words(text: str) -> str:
     """Cleaned text as compared word for word: announcement, outer punctuation and a leading article gone, case kept."""
     return _ARTICLE.sub("", _ANNOUNCED.sub("", unwrap(text).rstrip(" .,;:"))).strip()
