@@ -7,16 +7,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import DecimalField, Q, Sum
+from django.db.models import DecimalField, Exists, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from grading.enums import CheckStatus, LedgerState, OutcomeKind, Verdict
 from grading.models import DifficultyCheck, Ledger, ModelSpec, Panel, Prediction
-from questions.models import Question, Revision
+from questions.models import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
+    from uuid import UUID
 
     from grading.llm import Outcome
 
@@ -111,19 +112,23 @@ def allowance(contributor: Any) -> Allowance:
 
 
 def tries_used(question: Question, *, apart_from: str = "") -> int:
-    """How many texts of this question were tried: settled checks, and stopped ones in which an answer was scored.
+    """How many texts of this question were tried, the one with the hash `apart_from` not counted."""
+    return len(tried_texts([question.pk])[question.pk] - {apart_from})
 
-    A try that ended unscored does not count, nor does the text with the hash `apart_from`.
+
+def tried_texts(question_ids: Collection[UUID]) -> dict[UUID, set[str]]:
+    """By question the hashes of the texts that were tried: settled checks, and stopped ones in which an answer was scored.
+
+    A try that ended unscored does not count.
     """
     settled = Q(status__in=[CheckStatus.PASSED, CheckStatus.FAILED])
-    stopped = Q(status=CheckStatus.CANCELLED, tested_hash__in=_scored_hashes(question))
-    rows = DifficultyCheck.objects.filter(settled | stopped, question=question, is_exempt=False)
-    return rows.exclude(tested_hash=apart_from).values("tested_hash").distinct().count()
-
-
-def _scored_hashes(question: Question) -> Iterable[str]:
-    hashes = Revision.objects.filter(question=question).values("tested_hash")
-    return Prediction.objects.filter(tested_hash__in=hashes).exclude(verdict=Verdict.UNSCORED).values("tested_hash")
+    scored = Prediction.objects.filter(tested_hash=OuterRef("tested_hash")).exclude(verdict=Verdict.UNSCORED)
+    stopped = Q(Exists(scored), status=CheckStatus.CANCELLED)
+    rows = DifficultyCheck.objects.filter(settled | stopped, question__in=question_ids, is_exempt=False)
+    found: dict[UUID, set[str]] = {pk: set() for pk in question_ids}
+    for pk, tested_hash in rows.values_list("question_id", "tested_hash"):
+        found[pk].add(tested_hash)
+    return found
 
 
 def is_paid(panel: Panel) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from grading import matching, policy
-from grading.budget import tries_used
+from grading.budget import tried_texts
 from grading.enums import CheckStatus, PredictionState, Verdict
 from grading.models import ClearedAlarm, DifficultyCheck, Prediction
 from grading.policy import KeyAlarm
@@ -39,15 +40,34 @@ def stands(question: Question, revision: Revision) -> bool:
 
 def key_alarm(revision: Revision) -> KeyAlarm | None:
     """The answer on which models agree against the key of this revision, if there is one."""
-    rows = list(
-        Prediction.objects.filter(
-            tested_hash=revision.tested_hash, state=PredictionState.SETTLED, verdict=Verdict.INCORRECT, draw=0
-        )
-    )
+    return _alarm(revision, _answers([revision])[revision.tested_hash])
+
+
+class _Answer(NamedTuple):
+    panel_id: int
+    model: str
+    state: str
+    verdict: str
+    text: str
+    confidence: int | None
+
+
+def _answers(revisions: Sequence[Revision]) -> dict[str, list[_Answer]]:
+    found: dict[str, list[_Answer]] = {revision.tested_hash: [] for revision in revisions}
+    rows = Prediction.objects.filter(tested_hash__in=list(found), draw=0).order_by()
+    for tested_hash, *values in rows.values_list(
+        "tested_hash", "panel_id", "model__name", "state", "verdict", "answer", "confidence"
+    ):
+        found[tested_hash].append(_Answer(*values))
+    return found
+
+
+def _alarm(revision: Revision, answers: list[_Answer]) -> KeyAlarm | None:
+    wrong = [row for row in answers if row.state == PredictionState.SETTLED and row.verdict == Verdict.INCORRECT]
     spelling = {"answer_type": revision.answer_type, "options": revision.options}
-    answers = [(matching.canonical(answer=row.answer, **spelling), row.confidence) for row in rows]
-    agreeing = policy.choice_agreement(len(rows)) if revision.is_choice else 2
-    return policy.key_alarm(answers, matching.canonical(answer=revision.answer, **spelling), min_agreeing=agreeing)
+    given = [(matching.canonical(answer=row.text, **spelling), row.confidence) for row in wrong]
+    agreeing = policy.choice_agreement(len(wrong)) if revision.is_choice else 2
+    return policy.key_alarm(given, matching.canonical(answer=revision.answer, **spelling), min_agreeing=agreeing)
 
 
 def has_key_alarm(question: Question) -> bool:
@@ -58,31 +78,59 @@ def has_key_alarm(question: Question) -> bool:
     return key_alarm(revision) is not None
 
 
-def of_check(question: Question, revision: Revision) -> dict[str, Any]:
-    """What a freeze stores about the check of a revision; plain JSON values, no text of question or answer."""
-    check = newest_settled(question, revision)
+class _Known(NamedTuple):
+    # what is stored about the checks of many texts, read once
+    checks: dict[tuple[Any, str], DifficultyCheck]  # question and hash -> the newest settled one
+    overridden: set[tuple[Any, str]]
+    cleared: set[tuple[Any, str]]
+    answers: dict[str, list[_Answer]]
+    tried: dict[Any, set[str]]
+
+
+def _known(revisions: Sequence[Revision]) -> _Known:
+    questions = [revision.question_id for revision in revisions]
+    here = {"question__in": questions}
+    settled = DifficultyCheck.objects.settled().filter(**here).select_related("panel", "policy").order_by("settled_at")
+    overrides = StatusChange.objects.filter(action=Action.OVERRIDE_CHECK, **here).order_by()
+    cleared = ClearedAlarm.objects.filter(**here).order_by()
+    return _Known(
+        checks={(check.question_id, check.tested_hash): check for check in settled},
+        overridden=set(overrides.values_list("question_id", "revision__tested_hash")),
+        cleared=set(cleared.values_list("question_id", "tested_hash")),
+        answers=_answers(revisions),
+        tried=tried_texts(questions),
+    )
+
+
+def of_checks(revisions: Sequence[Revision]) -> dict[Any, dict[str, Any]]:
+    """What a freeze stores about the checks of revisions, by their keys; plain JSON values, no text of question or answer."""
+    known = _known(revisions)
+    return {revision.pk: _of_check(revision, known) for revision in revisions}
+
+
+def _of_check(revision: Revision, known: _Known) -> dict[str, Any]:
+    text = (revision.question_id, revision.tested_hash)
+    check = known.checks.get(text)
     if check is None:
         return {"check": None, "is_simulated": True}
-    verdicts = list(
-        Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel, draw=0)
-        .exclude(verdict=Verdict.UNSCORED)
-        .values_list("verdict", "model__name")
-    )
-    solved_by = sorted(model for verdict, model in verdicts if verdict == Verdict.CORRECT)
+    answers = known.answers[revision.tested_hash]
+    scored = [row for row in answers if row.panel_id == check.panel_id and row.verdict != Verdict.UNSCORED]
+    solved_by = sorted(row.model for row in scored if row.verdict == Verdict.CORRECT)
+    overridden = text in known.overridden
     return {
         "check": str(check.pk),
         "check_status": check.status,
-        "check_stands": stands(question, revision),
-        "is_overridden": is_overridden(question, revision),
+        "check_stands": check.status == CheckStatus.PASSED or overridden,
+        "is_overridden": overridden,
         "is_simulated": check.is_simulated,
         "panel": f"{check.panel.slug}-v{check.panel.version}",
         "policy": check.policy.version,
         "prompt_version": check.prompt_version,
         "matcher_version": check.matcher_version,
         "judge_version": check.judge_version,
-        "n_models": len(verdicts),
+        "n_models": len(scored),
         "n_correct": len(solved_by),
         "solved_by": solved_by,
-        "tries": max(1, tries_used(question)),
-        "has_key_alarm": has_key_alarm(question),
+        "tries": max(1, len(known.tried[revision.question_id])),
+        "has_key_alarm": text not in known.cleared and _alarm(revision, answers) is not None,
     }

@@ -84,5 +84,5 @@ def register() -> None:
         guards.register(Action.START_CHECK)(guard)
     guards.register(Action.KEEP_CHECK, Action.SUBMIT_FOR_REVIEW)(check_stands)
     guards.register(Action.APPROVE)(no_key_alarm)
-    guards.register_evidence(evidence.of_check)
+    guards.register_evidence(evidence.of_checks)
     panels.register(10, check_panel)

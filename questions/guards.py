@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from questions.models import Question, Revision
 
 Guard = Callable[["Question", Any], Iterable[str]]
-Evidence = Callable[["Question", "Revision"], dict[str, Any]]
+Evidence = Callable[[Sequence["Revision"]], Mapping[Any, Mapping[str, Any]]]
 
 _guards: dict[str, list[Guard]] = defaultdict(list)
 _evidence: list[Evidence] = []
@@ -34,12 +34,19 @@ def refusals(action: str, question: Question, user: Any) -> list[str]:
 
 
 def register_evidence(fact: Evidence) -> Evidence:
-    """Let `fact(question, revision)` add plain JSON values to what a freeze stores beside a question."""
+    """Let `fact(revisions)` add, by the revision's key, plain JSON values to what a freeze stores beside a question.
+
+    It is asked once for all questions of a release, so its queries must not grow with them.
+    """
     if fact not in _evidence:
         _evidence.append(fact)
     return fact
 
 
-def evidence(question: Question, revision: Revision) -> dict[str, Any]:
-    """Return what all stages know in favour of a revision, merged; a later stage wins over an earlier one."""
-    return {name: value for fact in _evidence for name, value in fact(question, revision).items()}
+def evidence(revisions: Sequence[Revision]) -> dict[Any, dict[str, Any]]:
+    """Return by key of the revision what all stages know in favour of it; a later stage wins over an earlier one."""
+    found: dict[Any, dict[str, Any]] = {revision.pk: {} for revision in revisions}
+    for fact in _evidence:
+        for key, values in fact(revisions).items():
+            found[key].update(values)
+    return found

@@ -1,13 +1,15 @@
 """What people's own solutions say in favour of a question: the evidence without which nothing is approved."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Avg, Count, QuerySet
+from django.db.models import Avg, Count
 from django.utils.translation import gettext as _
 
 from questions.models import Question, Revision
 from review.enums import ACTIVE_ASSIGNMENTS, Depth
-from review.models import BlindSolve, Review
+from review.models import BlindSolve, Decision, Review
 
 
 class Solves(NamedTuple):
@@ -30,33 +32,42 @@ class Solves(NamedTuple):
         return self.matching == 0 and self.suffices
 
 
-def of(tested_hash: str) -> QuerySet[BlindSolve]:
-    """Return the recorded answers to a tested part whose assignments stand."""
-    return BlindSolve.objects.filter(
-        revision__tested_hash=tested_hash, assignment__status__in=ACTIVE_ASSIGNMENTS
-    ).select_related("assignment")
+Text = tuple[Any, str]  # a question and the hash of its tested part
+TEXT_OF_REVIEW = ("assignment__round__question", "assignment__round__revision__tested_hash")
+
+
+def _texts(revisions: Sequence[Revision]) -> list[Text]:
+    return [(revision.question_id, revision.tested_hash) for revision in revisions]
 
 
 def count(question: Question, revision: Revision) -> Solves:
     """Count what reviewers recorded about a revision's tested part."""
-    found = [solve for solve in of(revision.tested_hash) if solve.revision.question_id == question.pk]
-    unable = {solve.assignment.reviewer_id for solve in found if solve.is_unsolved}
-    answered = [solve.matches_key for solve in found if not solve.is_unsolved]
-    checked = (
-        Review.objects.counted()
-        .filter(
-            assignment__round__question=question,
-            assignment__round__revision__tested_hash=revision.tested_hash,
-            depth=Depth.CHECKED_RATIONALE,
-        )
-        .exclude(assignment__reviewer__in=unable)
-    )
+    return counts([revision])[question.pk, revision.tested_hash]
+
+
+def counts(revisions: Sequence[Revision]) -> dict[Text, Solves]:
+    """Count what reviewers recorded about the tested parts of revisions, by question and hash, in two queries."""
+    recorded: dict[Text, list[BlindSolve]] = defaultdict(list)
+    checked: dict[Text, list[Any]] = defaultdict(list)
+    questions = [revision.question_id for revision in revisions]
+    stands = {"assignment__status__in": ACTIVE_ASSIGNMENTS, "revision__question__in": questions}
+    for solve in BlindSolve.objects.filter(**stands).select_related("assignment", "revision"):
+        recorded[solve.revision.question_id, solve.revision.tested_hash].append(solve)
+    reviews = Review.objects.counted().filter(assignment__round__question__in=questions, depth=Depth.CHECKED_RATIONALE)
+    for question, tested_hash, reviewer in reviews.values_list(*TEXT_OF_REVIEW, "assignment__reviewer"):
+        checked[question, tested_hash].append(reviewer)
+    return {text: _count(recorded[text], checked[text]) for text in _texts(revisions)}
+
+
+def _count(recorded: list[BlindSolve], checked: list[Any]) -> Solves:
+    unable = {solve.assignment.reviewer_id for solve in recorded if solve.is_unsolved}
+    answered = [solve.matches_key for solve in recorded if not solve.is_unsolved]
     return Solves(
         matching=answered.count(True),
         different=answered.count(False),
         undecided=answered.count(None),
         unsolved=len(unable),
-        checked=checked.count(),
+        checked=sum(reviewer not in unable for reviewer in checked),
     )
 
 
@@ -79,30 +90,50 @@ def missing(question: Question, _user: Any = None) -> list[str]:
     ]
 
 
-def evidence(question: Question, revision: Revision) -> dict[str, Any]:
-    """Return what reviewers found about a revision as plain values without names, for a release."""
-    rounds = (
-        Review.objects.counted()
-        .filter(assignment__round__question=question, assignment__round__revision__tested_hash=revision.tested_hash)
-        .values("assignment__round__number", "assignment__round__kind", "assignment__round__rubric_version")
-        .annotate(reviews=Count("pk"), mean_score=Avg("score"))
-        .order_by("assignment__round__number")
-    )
-    solves = count(question, revision)
-    decision = question.decisions.filter(revision__tested_hash=revision.tested_hash).order_by("-at").first()
+def evidence(revisions: Sequence[Revision]) -> dict[Any, dict[str, Any]]:
+    """Return what reviewers found about revisions, by their keys, as plain values without names, for a release."""
+    solves, rounds, decisions = counts(revisions), _rounds(revisions), _decisions(revisions)
     return {
-        "review_rounds": [
-            {
-                "round": row["assignment__round__number"],
-                "kind": row["assignment__round__kind"],
-                "rubric": row["assignment__round__rubric_version"],
-                "reviews": row["reviews"],
-                "mean_score": round(row["mean_score"], 2),
-            }
-            for row in rounds
-        ],
+        revision.pk: {"review_rounds": rounds[text], **_solved(solves[text])}
+        | {"decided_by_two_people": bool(text in decisions and decisions[text].recommended_by_id)}
+        for revision, text in zip(revisions, _texts(revisions), strict=True)
+    }
+
+
+def _solved(solves: Solves) -> dict[str, Any]:
+    return {
         "solves_matching_key": solves.matching,
         "solves_recorded": solves.matching + solves.different + solves.undecided + solves.unsolved,
         "key_checked_by_derivation": solves.rests_on_derivation,
-        "decided_by_two_people": bool(decision and decision.recommended_by_id),
     }
+
+
+def _rounds(revisions: Sequence[Revision]) -> dict[Text, list[dict[str, Any]]]:
+    found: dict[Text, list[dict[str, Any]]] = defaultdict(list)
+    questions = [revision.question_id for revision in revisions]
+    rows = (
+        Review.objects.counted()
+        .filter(assignment__round__question__in=questions)
+        .values(
+            *TEXT_OF_REVIEW, "assignment__round__number", "assignment__round__kind", "assignment__round__rubric_version"
+        )
+        .annotate(reviews=Count("pk"), mean_score=Avg("score"))
+        .order_by("assignment__round__number")
+    )
+    for row in rows:
+        question, tested_hash = (row[name] for name in TEXT_OF_REVIEW)
+        told = {
+            "round": row["assignment__round__number"],
+            "kind": row["assignment__round__kind"],
+            "rubric": row["assignment__round__rubric_version"],
+            "reviews": row["reviews"],
+            "mean_score": round(row["mean_score"], 2),
+        }
+        found[question, tested_hash].append(told)
+    return found
+
+
+def _decisions(revisions: Sequence[Revision]) -> dict[Text, Decision]:
+    questions = [revision.question_id for revision in revisions]
+    rows = Decision.objects.filter(question__in=questions).select_related("revision").order_by("at")
+    return {(row.question_id, row.revision.tested_hash): row for row in rows}

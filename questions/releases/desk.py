@@ -84,7 +84,7 @@ def _prepare(request: HttpRequest, release: Release, *, status: int = 200) -> Ht
 
 
 def _draft_context(request: HttpRequest, release: Release) -> dict[str, Any]:
-    choice = releases.candidates(release, by=request.user)
+    choice = releases.candidates(release)
     readable = set(
         Question.objects.visible_to(request.user)
         .filter(pk__in=[candidate.question.pk for candidate in choice.candidates])

@@ -126,7 +126,7 @@ def freeze(*, release: Release, by: Any) -> Release:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FREEZE_LOCK])
         release = Release.objects.select_for_update().get(pk=release.pk)
         _require_draft(release)
-        choice = candidates(release, by=by, lock=True)
+        choice = candidates(release, lock=True)
         if found := objections(release, choice):
             raise Refused(found)
         _store_items(release, choice.included)

@@ -62,18 +62,20 @@ class Choice:
         return [candidate for candidate in self.included if candidate.is_simulated]
 
 
-def candidates(release: Release, *, by: Any, lock: bool = False) -> Choice:
+def candidates(release: Release, *, lock: bool = False) -> Choice:
     """Return the approved questions of the release's calls, each with the reasons that keep it out, ordered by id.
 
-    With `lock` the questions are locked until the end of the transaction. Costs a few queries per question.
+    With `lock` the questions are locked until the end of the transaction. The queries do not grow with the questions.
     """
     calls = release.calls.all()
     approved = Question.objects.filter(call__in=calls, status=Status.APPROVED).order_by("pk")
     approved = approved.select_for_update(of=("self",)) if lock else approved
     held_back = dict(release.hold_backs.values_list("question_id", "reason"))
     others = Question.objects.filter(call__in=calls).exclude(status=Status.APPROVED).order_by()
+    found = list(_with_newest(approved))
+    evidence = guards.evidence([question.newest for question in found])
     return Choice(
-        tuple(_candidate(question, held_back, by) for question in _with_newest(approved)),
+        tuple(_candidate(question, evidence[question.newest.pk], held_back) for question in found),
         dict(others.values_list("status").annotate(Count("pk"))),
     )
 
@@ -84,10 +86,9 @@ def _with_newest(questions: QuerySet[Question]) -> QuerySet[Question]:
     )  # the rest of a row comes without further queries
 
 
-def _candidate(question: Question, held_back: Mapping[UUID, str], by: Any) -> Candidate:
+def _candidate(question: Question, evidence: Mapping[str, Any], held_back: Mapping[UUID, str]) -> Candidate:
     revision = question.newest
-    evidence = guards.evidence(question, revision)
-    reasons = [*_unfit(revision), *_unproven(evidence), *guards.refusals("freeze", question, by)]
+    reasons = [*_unfit(revision), *_unproven(evidence)]
     is_held_back = question.pk in held_back
     if is_held_back:
         reasons.insert(0, _("Held back: %s") % held_back[question.pk])

@@ -231,9 +231,10 @@ class Evidence:
 
 def evidence(question: Question, refusals: list[str]) -> Evidence:
     """Return the evidence of the newest revision for the people who decide."""
-    facts = solves.evidence(question, question.newest)
+    revision = question.newest
+    facts = solves.evidence([revision])[revision.pk]
     return Evidence(
-        solves=solves.count(question, question.newest),
+        solves=solves.count(question, revision),
         missing=refusals,
         mean_scores=[
             (RoundKind(row["kind"]).label, row["mean_score"], row["reviews"]) for row in facts["review_rounds"]

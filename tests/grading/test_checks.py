@@ -302,7 +302,7 @@ def test_agreement_against_the_key_raises_an_alarm_until_cleared(contributor: An
 def test_evidence_of_a_passed_check(contributor: Any) -> None:
     question = factories.make_eligible(by=contributor)
 
-    found = guards.evidence(question, question.newest)
+    found = guards.evidence([question.newest])[question.newest.pk]
 
     assert {
         name: found[name] for name in ("check_stands", "is_simulated", "n_models", "n_correct", "tries", "panel")

@@ -127,7 +127,7 @@ def test_two_who_could_not_solve_and_a_checked_derivation_suffice(
 
     actions.decide(question=question, by=organiser, outcome="approve", reason="The derivation holds.")
 
-    evidence = guards.evidence(question, question.newest)
+    evidence = guards.evidence([question.newest])[question.newest.pk]
     assert fresh(question).status == Status.APPROVED
     assert (evidence["key_checked_by_derivation"], evidence["solves_matching_key"]) == (True, 0)
 
@@ -193,7 +193,7 @@ def test_open_key_alarm_stops_approval(
 def test_evidence_names_nobody(awaiting: Question, organiser: Any) -> None:
     actions.decide(question=awaiting, by=organiser, outcome="approve", reason="As recommended.")
 
-    facts = solves.evidence(awaiting, awaiting.newest)
+    facts = solves.evidence([awaiting.newest])[awaiting.newest.pk]
 
     assert facts == {
         "review_rounds": [

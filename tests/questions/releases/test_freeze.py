@@ -237,7 +237,7 @@ def test_left_out_questions_come_with_reasons(world):
     draft = world.draft()
     freeze.hold_back(release=draft, question=held, reason="Waits for a picture", by=world.first)
 
-    choice = freeze.candidates(draft, by=world.first)
+    choice = freeze.candidates(draft)
 
     assert [candidate.question for candidate in choice.included] == [proven]
     assert {candidate.question.pk: candidate.reasons for candidate in choice.left_out} == {
@@ -437,3 +437,14 @@ def test_commands_freeze_and_verify(world, capsys):
         call_command("freeze_release", "1.1.0", by=world.author.email)
     with pytest.raises(CommandError, match="no built release"):
         call_command("verify_release", "9.9.9")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_queries_of_a_freeze_do_not_grow_with_the_questions(world, django_assert_num_queries, count):
+    world.approve(count)
+    draft = world.draft()
+
+    with django_assert_num_queries(33):
+        freeze.freeze(release=draft, by=world.first)
+
+    assert draft.items.count() == count
