@@ -168,16 +168,77 @@ def render_inline(text: str) -> SafeString:
     return _safe(_MARKDOWN.renderInline(text))
 
 
+_GROUP = r"\{([^{}]*)\}"
+_SPOKEN = (
+    (re.compile(rf"\\[dt]?frac\s*{_GROUP}\s*{_GROUP}"), lambda found: f"{_part(found[1])}/{_part(found[2])}"),
+    (re.compile(rf"\\sqrt\s*{_GROUP}"), lambda found: f"√{_part(found[1])}"),
+    (re.compile(rf"\^\s*(?:{_GROUP}|(\w))"), lambda found: _raised(found, _UPPER, "^")),
+    (re.compile(rf"_\s*(?:{_GROUP}|(\w))"), lambda found: _raised(found, _LOWER, "_")),
+    (re.compile(rf"\\mathbb\s*{_GROUP}"), lambda found: found[1].translate(_BLACKBOARD)),
+    (re.compile(rf"\\(?:text\w*|math\w+|operatorname\*?|mbox)\s*{_GROUP}"), lambda found: found[1]),
+    (re.compile(rf"\\(?:begin|end){_GROUP}"), lambda _found: " "),
+)
+_BRACES = re.compile(_GROUP)
+_SYMBOLS = dict(
+    re.findall(
+        r"(\w+)=(\S+)",
+        "times=× cdot=· div=÷ pm=± mp=∓ ast=* circ=∘ oplus=⊕ otimes=⊗ le=≤ leq=≤ ge=≥ geq=≥ ne=≠ neq=≠ "
+        "approx=≈ equiv=≡ sim=∼ cong=≅ to=→ rightarrow=→ mapsto=↦ implies=⇒ Rightarrow=⇒ iff=⇔ in=∈ notin=∉ "
+        "subset=⊂ subseteq=⊆ cup=∪ cap=∩ setminus=∖ emptyset=∅ forall=∀ exists=∃ neg=¬ land=∧ lor=∨ infty=∞ "
+        "sum=∑ prod=∏ int=∫ partial=∂ nabla=∇ ldots=… dots=… cdots=… prime=′ degree=° mid=| ell=ℓ hbar=ℏ "
+        "alpha=α beta=β gamma=γ delta=δ epsilon=ε varepsilon=ε zeta=ζ eta=η theta=θ iota=ι kappa=κ lambda=λ "
+        "mu=μ nu=ν xi=ξ pi=π rho=ρ sigma=σ tau=τ phi=φ varphi=φ chi=χ psi=ψ omega=ω Gamma=Γ Delta=Δ Theta=Θ "
+        "Lambda=Λ Xi=Ξ Pi=Π Sigma=Σ Phi=Φ Psi=Ψ Omega=Ω langle=⟨ rangle=⟩ lfloor=⌊ rfloor=⌋ lceil=⌈ rceil=⌉ ",
+    )
+)
+_SILENT = {"left", "right", "big", "Big", "displaystyle", "limits", "quad", "qquad"}
+_UPPER = str.maketrans("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ")
+_LOWER = str.maketrans("0123456789+-=()aeijknx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢⱼₖₙₓ")
+_BLACKBOARD = str.maketrans("CNQRZ", "ℂℕℚℝℤ")
+_COMMAND = re.compile(r"\\([a-zA-Z]+)|\\(.)|~|&", re.DOTALL)
+
+
+def _part(text: str) -> str:
+    return text if re.fullmatch(r"√?\w*|\d+\.\d+|\\[a-zA-Z]+", text.strip()) else f"({text.strip()})"
+
+
+def _raised(found: re.Match[str], letters: dict[int, int], mark: str) -> str:
+    text = (found[1] if found[1] is not None else found[2]).strip()
+    return text.translate(letters) if all(ord(char) in letters for char in text) else f"{mark}{_part(text)}"
+
+
+def _command(found: re.Match[str]) -> str:
+    if name := found[1]:
+        return " " if name in _SILENT else _SYMBOLS.get(name, name)
+    return found[2] if found[2] in ("{", "}", "%", "$", "#", "_") else " "
+
+
+def _spoken(tex: str) -> str:
+    """Return mathematics as words and signs that read well on one line; what is not known stays without its backslash."""
+    tex = tex.replace(r"\{", "\ue000").replace(r"\}", "\ue001")
+    for _level in range(DEEPEST):  # from the innermost braces outwards
+        before = tex
+        for pattern, words in _SPOKEN:
+            tex = pattern.sub(words, tex)
+        if tex == before:
+            tex = _BRACES.sub(r"\1", tex)
+        if tex == before:
+            break
+    return _COMMAND.sub(_command, tex).replace("\ue000", "{").replace("\ue001", "}")
+
+
 def _texts(tokens: list[Token]) -> Iterator[str]:
     for token in tokens:
-        if token.type == "image" or not token.children:
+        if token.type.startswith("math_"):
+            yield _spoken(token.content)
+        elif token.type == "image" or not token.children:
             yield token.content or " "
         else:
             yield from _texts(token.children)
 
 
 def plain(text: str) -> str:
-    """Return the words of the text on one line, without Markdown; mathematics stays as LaTeX."""
+    """Return the words of the text on one line, without Markdown and LaTeX: for lists and titles, never for reading a question."""
     text = readable(text or "")
     if len(text) > LONGEST:
         return " ".join(text.split())

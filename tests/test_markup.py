@@ -151,8 +151,28 @@ def test_output_is_a_fixed_point_of_the_sanitiser(vector):
     assert nh3.clean_text(markup.plain(vector)).lower().count("<script") == 0
 
 
-def test_plain_keeps_words_and_latex():
-    assert markup.plain("# Title\n\nWhat is *the* $x^2$?\n\n![a cat](b)") == "Title What is the x^2? a cat"
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# Title\n\nWhat is *the* $x^2$?\n\n![a cat](b)", "Title What is the x²? a cat"),
+        (r"Find $\frac{a+1}{\sqrt{2}}$.", "Find (a+1)/√2."),
+        (r"Is $x_{10} \le \alpha^{n+1}$ in $\mathbb{R}^3$?", "Is x₁₀ ≤ αⁿ⁺¹ in ℝ³?"),
+        (r"\[ \int_0^\infty e^{-x^2}\,dx \]", "∫₀^∞ e^(-x²) dx"),
+        (r"$\text{rank}(A) = \operatorname{tr} \left( B \right)$", "rank(A) = tr ( B )"),
+        (r"$\{1, \ldots, n\}$ of \(\mathcal{F}\)", "{1, …, n} of F"),
+        (r"It costs $5 and $6.", "It costs $5 and $6."),
+        (r"$\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}$", "1 2 3 4"),
+        (r"$\unheardof{x} + \foo$", "unheardofx + foo"),
+        (r"A lone \alpha and $\frac{1$", r"A lone \alpha and frac{1"),
+    ],
+)
+def test_plain_reads_as_words(text, words):
+    assert markup.plain(text) == words
+
+
+@pytest.mark.parametrize("piece", ["{", "\\frac{", "^{", "_", "\\sqrt{", "\\begin{a}", "{}", "^^", "\\\\"])
+def test_plain_ends_whatever_is_piled_up(piece):
+    assert isinstance(markup.plain(f"${piece * 2000}$"), str)
 
 
 def test_inline_has_no_paragraph():
