@@ -1,19 +1,24 @@
-"""The verdict on an answer: by comparison where that decides, else by the judge."""
+"""The verdict on an answer: by comparison where that decides, else by one judge or by two that agree.
+
+Where two are asked and differ, or one of them cannot be read, no verdict comes of it: a person decides. One exception: when
+the first judge's replies cannot be read, the second decides alone, as a panel without a second judge would leave it to
+one. A judge that cannot be reached replaces nobody: then the answer waits.
+"""
 
 from __future__ import annotations
 
-import secrets
 import uuid
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from grading import budget, judging, llm, matching, prompts, refusals
+from grading import budget, judging, llm, matching, refusals
 from grading.checks import JUDGE_DETAIL
 from grading.engine import providers
+from grading.engine.case import JUDGE_TOKENS, Case, Opinion
 from grading.engine.held import Held, call_spec
 from grading.enums import DecidedBy, JudgeSeat, OutcomeKind, PredictionState, Verdict
-from grading.llm import Outcome
+from grading.llm import RETRY_RULES, Outcome
 from grading.matching import Result
-from grading.models import Judgement
+from grading.models import Judgement, ModelSpec
 
 JUDGE_UNREADABLE = {
     OutcomeKind.EMPTY,
@@ -21,18 +26,17 @@ JUDGE_UNREADABLE = {
     OutcomeKind.FILTERED,
     OutcomeKind.REFUSED,
     OutcomeKind.MALFORMED,
+    OutcomeKind.ANSWER,
 }
 VERDICT_OF = {Result.EQUAL: Verdict.CORRECT, Result.DIFFERENT: Verdict.INCORRECT}
-JUDGE_TOKENS = 4_096
+JUDGES_DISAGREE, NOTHING_STATED = "judges disagree", "nothing stated"
 
 
-class Judged(NamedTuple):
-    """What the judge said of an answer, and what of its reply is stored."""
+class Silence(NamedTuple):
+    """Why nothing came of a judge, and when to ask it again (None: not by ourselves). Without a kind the row was given up."""
 
-    is_correct: bool | None = None
-    reasoning: str = ""
-    extracted_answer: str = ""
-    confidence: int | None = None
+    kind: OutcomeKind | None = None
+    delay_s: float | None = None
 
 
 class Scoring:
@@ -40,125 +44,155 @@ class Scoring:
 
     def __init__(self, held: Held) -> None:
         self.held = held
+        self.case = Case(held.revision, held.order, held.row.reply)
 
     async def score(self) -> None:
-        match = await self.held.in_thread(self._match)
+        match = await self.held.in_thread(self.case.match)
         verdict = VERDICT_OF.get(match.result)
-        if verdict is None:
+        if verdict is not None:
+            await self._settle(verdict, match, by=DecidedBy.MATCHER, reason=match.reason)
+        elif judging.is_opening_only(self.case.reply):
+            await self._leave_to_a_person(NOTHING_STATED, "The reply states nothing that could be compared.")
+        else:
             await self._judge(match)
-            return
-        await self.held.mark(
-            state=PredictionState.SETTLED,
-            verdict=verdict,
-            verdict_reason=match.reason[:500],
-            decided_by=DecidedBy.MATCHER,
-            rule=match.rule,
-        )
-
-    def _match(self) -> matching.Match:
-        """Compare in the order in which the model saw the options."""
-        revision, shown = self.held.revision, self.held.order.shown(self.held.revision.options)
-        return matching.match(
-            answer_type=revision.answer_type,
-            key=self._key_shown(),
-            answer=matching.extract(self.held.row.reply).answer,
-            options=shown,
-            question=revision.prompt,
-        )
-
-    def _key_shown(self) -> str:
-        return (
-            self.held.order.letter_shown(self.held.revision.answer)
-            if self.held.revision.is_choice
-            else self.held.revision.answer
-        )
 
     async def _judge(self, match: matching.Match) -> None:
-        """Ask the judge; a no to a reply without a final answer is asked about once more, since a refusal is no answer."""
-        judged = await self._judgement(judging.JUDGE_VERSION)
-        if judged is None:
+        """Hear the judges; a no to a reply without a final answer is asked about once more, since a refusal is no answer."""
+        seats = await self._hear_all()
+        if seats is None:
             return
-        has_answer = self.held.row.answer or judged.extracted_answer.strip().lower() not in {"", "none"}
-        if not judged.is_correct and not has_answer:
-            declined = await self._judgement(refusals.REFUSAL_VERSION)
-            if declined is None:
+        opinions = list(seats.values())
+        if len({opinion.is_correct for opinion in opinions}) > 1:
+            await self._leave_to_a_person(JUDGES_DISAGREE, "Two judges disagree.")
+            return
+        first = opinions[0]
+        if not first.is_correct and not self._has_answer(opinions):
+            declined = await self._hear(next(iter(seats)), refusals.REFUSAL_VERSION)
+            if isinstance(declined, Silence):
+                await self._put_off(declined)
                 return
             if declined.is_correct:
                 await self.held.end_unscored(OutcomeKind.REFUSED, "declined on grounds of policy")
                 return
-        await self.held.mark(
-            state=PredictionState.SETTLED,
-            verdict=Verdict.CORRECT if judged.is_correct else Verdict.INCORRECT,
-            verdict_reason=judged.reasoning[:500],
-            decided_by=DecidedBy.JUDGE,
-            rule=match.rule,
-            confidence=self.held.row.confidence if self.held.row.confidence is not None else judged.confidence,
+        verdict = Verdict.CORRECT if first.is_correct else Verdict.INCORRECT
+        await self._settle(
+            verdict, match, by=DecidedBy.JUDGE, reason=first.reasoning, confidence=self._confidence(first)
         )
 
-    async def _judgement(self, version: str) -> Judged | None:
-        """One readable judgement of this kind: an earlier one if it is there, else a new one; None when there is none now."""
-        for known in self.held.row.judged:
-            if known.judge_version == version and known.is_correct is not None:
-                return Judged(known.is_correct, known.reasoning, known.extracted_answer, known.confidence)
-        while True:
-            judged, outcome = await self._ask_judge(version)
-            if judged is not None and judged.is_correct is not None:
-                return judged
-            if outcome is None or not await self._may_judge_again(outcome):
+    async def _hear_all(self) -> dict[JudgeSeat, Opinion] | None:
+        """What each judge says whose word is needed, or None when one of them said nothing; then the row is put off."""
+        heard: dict[JudgeSeat, Opinion] = {}
+        first = await self._hear(JudgeSeat.FIRST)
+        if isinstance(first, Opinion):
+            heard[JudgeSeat.FIRST] = first
+        elif (
+            first.kind != OutcomeKind.UNPARSED or self.held.row.panel.second_judge is None or first.delay_s is not None
+        ):
+            await self._put_off(first)
+            return None
+        if self.held.row.panel.second_judge is not None:
+            second = await self._hear(JudgeSeat.SECOND)
+            if isinstance(second, Silence):
+                await self._put_off(second)
                 return None
+            heard[JudgeSeat.SECOND] = second
+        return heard
 
-    async def _may_judge_again(self, outcome: Outcome) -> bool:
-        """Count a judgement that decides nothing. True: ask again at once; else the row waits, or is left to a person."""
-        is_unread = outcome.kind in JUDGE_UNREADABLE or outcome.kind == OutcomeKind.ANSWER
-        kind = OutcomeKind.UNPARSED if is_unread else outcome.kind
-        delay_s = self.held.retry_delay_s(kind, outcome.retry_after_s, name=f"judge {kind}")
-        if delay_s == 0 and not self.held.shared.is_stopping():
-            return True
-        if delay_s is not None:
-            await self.held.mark(outcome_counts=self.held.counts, delay_s=delay_s)
-        else:
-            detail = f"{JUDGE_DETAIL}{kind}"
-            await self.held.mark(
-                state=PredictionState.UNSCORED,
-                outcome_counts=self.held.counts,
-                outcome_detail=detail,
-                verdict_reason="The judge could not be read." if is_unread else "The judge could not be asked.",
-            )
-        return False
+    async def _hear(self, seat: JudgeSeat, version: str = judging.JUDGE_VERSION) -> Opinion | Silence:
+        """One readable judgement of this kind: an earlier one if it is there, else a new one, or why there is none now."""
+        for known in self.held.row.judged:
+            if (known.seat, known.judge_version) == (seat, version) and known.is_correct is not None:
+                return Opinion(known.is_correct, known.reasoning, known.extracted_answer, known.confidence)
+        while not self._is_given_up(seat):
+            opinion, outcome = await self._ask(seat, version)
+            if opinion.is_correct is not None:
+                return opinion
+            if outcome is None:
+                return Silence()
+            silence = self._count(seat, outcome)
+            if silence.delay_s != 0 or self.held.shared.is_stopping():
+                return silence
+        return Silence(OutcomeKind.UNPARSED)
 
-    async def _ask_judge(self, version: str) -> tuple[Judged | None, Outcome | None]:
-        row, judge = self.held.row, self.held.row.panel.judge
+    def _is_given_up(self, seat: JudgeSeat) -> bool:
+        """Whether the judge has had its asks, in an earlier flight perhaps: its replies cannot be read."""
+        return (
+            self.held.counts.get(_count_name(seat, OutcomeKind.UNPARSED), 0) > RETRY_RULES[OutcomeKind.UNPARSED].re_asks
+        )
+
+    def _count(self, seat: JudgeSeat, outcome: Outcome) -> Silence:
+        kind = OutcomeKind.UNPARSED if outcome.kind in JUDGE_UNREADABLE else outcome.kind
+        return Silence(kind, self.held.retry_delay_s(kind, outcome.retry_after_s, name=_count_name(seat, kind)))
+
+    async def _put_off(self, silence: Silence) -> None:
+        if silence.kind is None:
+            return
+        if silence.delay_s is not None:
+            await self.held.mark(outcome_counts=self.held.counts, delay_s=silence.delay_s)
+            return
+        is_unread = silence.kind == OutcomeKind.UNPARSED
+        reason = "The judge could not be read." if is_unread else "The judge could not be asked."
+        await self._leave_to_a_person(silence.kind, reason)
+
+    async def _leave_to_a_person(self, detail: str, reason: str) -> None:
+        await self.held.mark(
+            state=PredictionState.UNSCORED,
+            outcome_counts=self.held.counts,
+            outcome_detail=f"{JUDGE_DETAIL}{detail}",
+            verdict_reason=reason,
+        )
+
+    async def _settle(
+        self, verdict: Verdict, match: matching.Match, *, by: DecidedBy, reason: str, confidence: int | None = None
+    ) -> None:
+        await self.held.mark(
+            state=PredictionState.SETTLED,
+            verdict=verdict,
+            verdict_reason=reason[:500],
+            decided_by=by,
+            rule=match.rule,
+            confidence=confidence,
+        )
+
+    def _has_answer(self, opinions: list[Opinion]) -> bool:
+        return bool(self.held.row.answer) or not all(judging.is_none(said.extracted_answer) for said in opinions)
+
+    def _confidence(self, opinion: Opinion) -> int | None:
+        return opinion.confidence if self.held.row.confidence is None else self.held.row.confidence
+
+    async def _ask(self, seat: JudgeSeat, version: str) -> tuple[Opinion, Outcome | None]:
+        """Put the case before a judge, the reservation first; without an outcome the row is no longer ours."""
+        row, judge = self.held.row, self._judge_of(seat)
         try:
             provider = providers.spec_of(judge.provider)
         except providers.NotSetUp as error:
-            return None, Outcome(OutcomeKind.CONFIG_ERROR, detail=str(error), sent=False)
+            return Opinion(), Outcome(OutcomeKind.CONFIG_ERROR, detail=str(error), sent=False)
         if not await self.held.has_permit(judge):
-            return None, None
+            return Opinion(), None
         if self.held.shared.is_stopping():
             await self.held.mark()
-            return None, None
-        messages, schema = self._judge_prompt(version)
-        chars = len(messages[0]["content"])
-        judgement = Judgement(pk=uuid.uuid4(), judge_version=version, attempt=self._next_attempt(version))
-        reservation = self.held.reservation(
-            judge, judgement.pk, budget.most_usd(judge, prompt_chars=chars, max_tokens=JUDGE_TOKENS)
+            return Opinion(), None
+        prompt = self.case.prompt(version)
+        judgement = Judgement(
+            pk=uuid.uuid4(), seat=seat, judge_version=version, attempt=self._next_attempt(seat, version)
         )
+        most_usd = budget.most_usd(judge, prompt_chars=prompt.chars, max_tokens=JUDGE_TOKENS)
         is_held = await self.held.shared.writer.write(
             "ask_judge",
-            **reservation,
+            **self.held.reservation(judge, judgement.pk, most_usd),
             judgement=judgement.pk,
             attempt=judgement.attempt,
-            seat=JudgeSeat.FIRST,
+            seat=seat,
             judge_version=version,
         )
         if not is_held:
-            return None, None
+            return Opinion(), None
         row.judged.append(judgement)
-        spec = call_spec(judge, messages, tokens=JUDGE_TOKENS, request_id=judgement.pk, schema=schema)
+        spec = call_spec(judge, prompt.messages, tokens=JUDGE_TOKENS, request_id=judgement.pk, schema=prompt.schema)
         outcome = await llm.call(provider, spec)
         await self.held.observe(judge, outcome)
-        judged, problem = _read_judgement(version, outcome)
-        bill = budget.bill(judge, outcome, prompt_chars=chars)
+        opinion, problem = await self.held.in_thread(self.case.read, version, outcome)
+        bill = budget.bill(judge, outcome, prompt_chars=prompt.chars)
         await self.held.shared.writer.write(
             "judged",
             id=row.pk,
@@ -170,30 +204,19 @@ class Scoring:
             outcome=OutcomeKind.UNPARSED if problem else outcome.kind,
             outcome_detail=(problem or outcome.detail)[:200],
             reply=outcome.text,
-            **judged._asdict(),
+            **opinion._asdict(),
         )
-        return judged, outcome
+        return opinion, outcome
 
-    def _judge_prompt(self, version: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        reply, boundary = self.held.row.reply, secrets.token_hex(16)
-        if version == refusals.REFUSAL_VERSION:
-            return refusals.messages(response=reply, boundary=boundary), refusals.RESPONSE_FORMAT
-        question = prompts.user_text(self.held.revision.prompt, self.held.order.shown(self.held.revision.options))
-        messages = judging.judge_messages(question=question, key=self._key_shown(), response=reply, boundary=boundary)
-        return messages, judging.RESPONSE_FORMAT
+    def _judge_of(self, seat: JudgeSeat) -> ModelSpec:
+        panel = self.held.row.panel
+        return panel.judge if seat == JudgeSeat.FIRST else panel.second_judge
 
-    def _next_attempt(self, version: str) -> int:
-        return 1 + max((known.attempt for known in self.held.row.judged if known.judge_version == version), default=0)
+    def _next_attempt(self, seat: JudgeSeat, version: str) -> int:
+        """Attempts are counted over all processes: a second ask of the same number would not be written."""
+        known = [done.attempt for done in self.held.row.judged if (done.seat, done.judge_version) == (seat, version)]
+        return 1 + max(known, default=0)
 
 
-def _read_judgement(version: str, outcome: Outcome) -> tuple[Judged, str]:
-    """What a judge's reply says, and why it says nothing if so."""
-    if outcome.kind != OutcomeKind.ANSWER:
-        return Judged(), ""
-    if version == refusals.REFUSAL_VERSION:
-        declined = refusals.parse(outcome.text)
-        return Judged(is_correct=declined), "" if declined is not None else "not one of the two replies"
-    parsed = judging.parse_judge(outcome.text)
-    if isinstance(parsed, judging.Unparsed):
-        return Judged(), parsed.reason
-    return Judged(parsed.correct, parsed.reasoning, parsed.extracted_final_answer, parsed.confidence), ""
+def _count_name(seat: JudgeSeat, kind: OutcomeKind) -> str:
+    return f"judge {kind}" if seat == JudgeSeat.FIRST else f"judge {seat.value} {kind}"
