@@ -80,6 +80,7 @@ def test_what_is_no_unit_or_more_than_one_has_none(text):
         ("Find the energy in $\\mathrm{MeV}$", "MeV"),
         ("What is the angle? Give the answer in $^{\\circ}$.", "deg"),
         ("What is its length (in nm) at 5 K?", "nm"),
+        ("It hangs on a wire of 5 (in m). Find the force in N.", "N"),
         ("How many trees are there in a forest?", None),
         ("Give the length in m and the time in s.", None),
         ("Give the length (in m) and the time (in s), please", None),
