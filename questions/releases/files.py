@@ -63,12 +63,21 @@ def build(release: Release) -> Release:
             return release
         try:
             _build(release)
-        except (BuildFailed, *EXPECTED) as error:
+        except (BuildFailed, *EXPECTED, *_of_bucket()) as error:
             problem = str(error) or type(error).__name__
             Release.objects.filter(pk=release.pk).update(build_failed_at=timezone.now(), build_problem=problem[:2000])
             logger.warning("release_build_failed", release=str(release.pk), error=type(error).__name__)
             raise BuildFailed(problem) from error
     return Release.objects.get(pk=release.pk)
+
+
+def _of_bucket() -> tuple[type[Exception], ...]:
+    # what a bucket that is away raises is no OSError
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError  # optional extra
+    except ImportError:
+        return ()
+    return BotoCoreError, ClientError
 
 
 def _build(release: Release) -> None:
