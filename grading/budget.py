@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import DecimalField, Exists, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from grading.enums import CheckStatus, LedgerState, OutcomeKind, Verdict
-from grading.models import DifficultyCheck, Ledger, ModelSpec, Panel, Prediction
-from questions.models import Question
+from grading.models import DifficultyCheck, ModelSpec, Panel, Prediction
+from questions.enums import Action
+from questions.models import Question, StatusChange
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,34 +83,26 @@ def day_start(now: datetime | None = None) -> datetime:
     return (now or timezone.now()).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def spent_today_usd() -> Decimal:
-    """What real providers cost since midnight, reserved and perhaps billed calls included."""
-    rows = Ledger.objects.filter(at__gte=day_start(), model__provider__is_simulated=False).exclude(
-        state=LedgerState.RELEASED
-    )
-    money = DecimalField(max_digits=16, decimal_places=6)
-    total: Decimal = rows.aggregate(
-        total=Coalesce(Sum(Coalesce("cost_usd", "reserved_usd")), Decimal(0), output_field=money)
-    )["total"]
-    return total
-
-
-def may_spend() -> bool:
-    """True while real providers may be asked: a budget is set and not used up."""
-    budget = Decimal(str(settings.DAILY_BUDGET_USD))
-    return budget > 0 and spent_today_usd() < budget
-
-
 def allowance(contributor: Any) -> Allowance:
-    """What a contributor may still start today."""
-    used = DifficultyCheck.objects.filter(
-        question__contributor=contributor, is_exempt=False, created_at__gte=day_start()
+    """What a contributor may still start today; every start counts from its transaction on, planned or not."""
+    used = StatusChange.objects.filter(
+        question__contributor=contributor, question__batch=None, action=Action.START_CHECK, at__gte=day_start()
     ).count()
     return Allowance(
         total=settings.CHECKS_PER_DAY,
         left=max(0, settings.CHECKS_PER_DAY - used),
         renews_at=day_start() + timedelta(days=1),
     )
+
+
+def hold_allowance(contributor: Any) -> None:
+    """Let this contributor's starts follow one another until the end of the transaction, so that each counts the others.
+
+    Outside a transaction somebody only looks, and nothing is held.
+    """
+    if connection.in_atomic_block:
+        # the weaker lock: rows that name the account are written meanwhile, in starts that wait here too
+        get_user_model().objects.select_for_update(no_key=True).filter(pk=contributor.pk).first()
 
 
 def tries_used(question: Question, *, apart_from: str = "") -> int:

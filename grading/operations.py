@@ -12,7 +12,7 @@ from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from grading import budget
+from grading import spending
 from grading.engine import providers
 from grading.enums import CheckStatus, OutcomeKind, PredictionState
 from grading.models import Contest, DifficultyCheck, Prediction, Provider, Worker
@@ -80,7 +80,7 @@ def board(user: Any) -> Board:
         contests=list(contests.select_related("question").order_by("contested_at")[:MOST_ROWS]),
         workers=list(Worker.objects.alive().order_by("started_at")),
         providers=_providers(),
-        spent_usd=budget.spent_today_usd(),
+        spent_usd=spending.spent_today_usd(),
         budget_usd=settings.DAILY_BUDGET_USD,
     )
 

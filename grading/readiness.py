@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from grading import budget, evidence, presenters
+from grading import budget, evidence, presenters, spending
 from grading.models import CallPanel, DifficultyCheck
 from questions import guards, panels
 from questions.enums import Action
@@ -19,6 +19,7 @@ def allowance_left(question: Question, _user: Any) -> Iterable[str]:
     """Refuse more tests in a day than the allowance; imports are exempt."""
     if question.batch_id:
         return
+    budget.hold_allowance(question.contributor)
     allowance = budget.allowance(question.contributor)
     if not allowance.left:
         yield _("You have used all %(total)d tests of today. The next ones open on %(when)s.") % {
@@ -36,7 +37,7 @@ def panel_ready(question: Question, _user: Any) -> Iterable[str]:
     kind = {"for_images": True} if question.newest.image_id else {"for_text": True}
     if not choice.panel.members.filter(**kind).exists():
         yield _("No model of the panel answers this kind of question. Please tell the organisers.")
-    if budget.is_paid(choice.panel) and not budget.may_spend():
+    if budget.is_paid(choice.panel) and not spending.payable_providers():
         yield _("The site's budget for models is used up or not set, so no test can start now. Your draft is kept.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 import uuid
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +14,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from grading import budget, llm
+from grading import budget, llm, spending
 from grading.catalogue import rules
 from grading.engine import providers
 from grading.enums import LedgerState, OutcomeKind
 from grading.llm import CallSpec
 from grading.models import CallPanel, Ledger, ModelSpec, Panel, PanelMember, Policy, Provider
+from grading.spending import Reservation
 from hle_site.audit import log
 from questions.models import Call
 from questions.workflow import Refused
@@ -241,18 +243,27 @@ def run_test(*, model: ModelSpec, by: Any) -> None:
     except providers.NotSetUp as error:
         _store_test(provider, OutcomeKind.CONFIG_ERROR, str(error))
         return
-    if not provider.is_simulated and not budget.may_spend():
+    tokens = min(TEST_TOKENS, model.max_tokens)
+    entry = _reserve(model, budget.most_usd(model, prompt_chars=len(TEST_MESSAGE), max_tokens=tokens), by)
+    if entry is None:
         _store_test(provider, OutcomeKind.CONFIG_ERROR, "no budget is left today, or none is set")
         return
-    tokens = min(TEST_TOKENS, model.max_tokens)
-    most_usd = budget.most_usd(model, prompt_chars=len(TEST_MESSAGE), max_tokens=tokens)
-    entry = Ledger.objects.create(
-        model=model, attempt=1, contributor=by, reserved_usd=most_usd, price_version=model.price_version
-    )
     outcome = llm.run(llm.call(spec, _test_call(model, entry.pk, tokens)), deadline_s=TEST_TIMEOUT_S + 10)
     bill = budget.bill(model, outcome, prompt_chars=len(TEST_MESSAGE))
-    Ledger.objects.filter(pk=entry.pk, state=LedgerState.RESERVED).update(**bill._asdict())
+    with transaction.atomic():
+        spending.book([(entry.pk, bill.state, bill.cost_usd)])
+        Ledger.objects.filter(pk=entry.pk, state=LedgerState.RESERVED).update(**bill._asdict())
     _store_test(provider, outcome.kind, outcome.detail or f"{outcome.latency_ms} ms")
+
+
+@transaction.atomic
+def _reserve(model: ModelSpec, usd: Decimal, by: Any) -> Ledger | None:
+    """Write the line of a call that is about to leave, or none when it fits no budget."""
+    if not model.is_simulated and not all(spending.admit([Reservation(model.provider_id, usd)])):
+        return None
+    return Ledger.objects.create(
+        model=model, attempt=1, contributor=by, reserved_usd=usd, price_version=model.price_version
+    )
 
 
 def _test_call(model: ModelSpec, ledger: uuid.UUID, tokens: int) -> CallSpec:

@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.db.models import Prefetch
 from django.db.models.functions import Now
 
-from grading import budget
+from grading import spending
 from grading.checks import Key
 from grading.enums import CheckStatus, LedgerState, OutcomeKind, PredictionState
-from grading.models import DifficultyCheck, Judgement, Ledger, ModelSpec, Prediction
+from grading.models import DifficultyCheck, Judgement, Ledger, Prediction
 
 
 class Claimed(NamedTuple):
@@ -42,7 +42,7 @@ WITH free AS (
       AND (p.state <> 'waiting' OR (
             v.is_active AND (v.paused_until IS NULL OR v.paused_until <= clock_timestamp())
             AND (v.paused_reason = '' OR p.id = ({probe}))
-            AND (v.is_simulated OR %(may_spend)s)))
+            AND (v.is_simulated OR v.id = ANY(%(payable)s))))
 ), locked AS (
     SELECT p.id FROM grading_prediction p JOIN free USING (id)
     LEFT JOIN grading_worker w ON w.id = p.worker_id
@@ -81,13 +81,8 @@ FROM grading_prediction p
 JOIN grading_modelspec m ON m.id = p.model_id
 JOIN grading_provider v ON v.id = m.provider_id
 WHERE p.state IN ('waiting', 'answered') AND p.worker_id IS NULL
-  AND v.is_active AND (v.is_simulated OR %(may_spend)s OR p.state = 'answered')
+  AND v.is_active AND (v.is_simulated OR v.id = ANY(%(payable)s) OR p.state = 'answered')
 """
-
-
-def may_spend() -> bool:
-    """Ask for the day's total only where a real provider is set up."""
-    return ModelSpec.objects.filter(provider__is_simulated=False).exists() and budget.may_spend()
 
 
 def claim(worker_id: uuid.UUID, limit: int, flying: Collection[uuid.UUID] = ()) -> Claimed:
@@ -99,7 +94,7 @@ def claim(worker_id: uuid.UUID, limit: int, flying: Collection[uuid.UUID] = ()) 
         "worker": worker_id,
         "limit": limit,
         "flying": [str(pk) for pk in flying],
-        "may_spend": may_spend(),
+        "payable": spending.payable_providers(),
         "dead_after_s": settings.WORKER_DEAD_AFTER_S,
     }
     with transaction.atomic(), connection.cursor() as cursor:
@@ -117,7 +112,7 @@ def claim(worker_id: uuid.UUID, limit: int, flying: Collection[uuid.UUID] = ()) 
 def next_due_s() -> float | None:
     """Seconds until the next free row is due, negative when one is; None without any."""
     with connection.cursor() as cursor:
-        cursor.execute(NEXT_DUE, {"may_spend": may_spend()})
+        cursor.execute(NEXT_DUE, {"payable": spending.payable_providers()})
         seconds = cursor.fetchone()[0]
     return None if seconds is None else float(seconds)
 

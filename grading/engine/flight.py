@@ -72,7 +72,7 @@ class Asking:
         tokens = model.max_tokens * 2 ** self.held.counts.get(OutcomeKind.TRUNCATED, 0)
         text = prompts.user_text(self.held.revision.prompt, self.held.order.shown(self.held.revision.options))
         most_usd = budget.most_usd(model, prompt_chars=len(text), max_tokens=tokens, has_image=data_uri is not None)
-        if not await self.held.shared.writer.write("ask", **self.held.reservation(model, ledger, most_usd)):
+        if not await self.held.write_ahead("ask", **self.held.reservation(model, ledger, most_usd)):
             return False
         messages = prompts.messages(
             prompt=self.held.revision.prompt,
@@ -95,6 +95,7 @@ class Asking:
             fence=row.fence,
             ledger=ledger,
             ledger_state=bill.state,
+            is_paid=not row.model.is_simulated,
             cost_usd=bill.cost_usd,
             is_estimated=bill.is_estimated,
             state=state if delay_s is None else PredictionState.WAITING,

@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from grading import budget, llm, prompts
 from grading.engine import circuits
+from grading.engine.reserving import NoBudget
 from grading.engine.writer import Writer
 from grading.enums import OutcomeKind, PredictionState
 from grading.llm import RETRY_RULES, CallSpec, Outcome, Pacer
@@ -27,6 +28,7 @@ logger = structlog.get_logger(__name__)
 
 PERMIT_WAIT_S = 20.0
 NO_BROKER_WAIT_S = 5.0
+NO_BUDGET_WAIT_S = 60.0
 
 
 class Shared(NamedTuple):
@@ -63,6 +65,8 @@ class Held:
             "fence": self.row.fence,
             "ledger": ledger,
             "model_id": model.pk,
+            "provider_id": model.provider_id,
+            "is_paid": not model.is_simulated,
             "contributor_id": self.revision.question.contributor_id,
             "reserved_usd": most_usd,
             "price_version": model.price_version,
@@ -147,6 +151,14 @@ class Held:
         if self._place is not None:
             self._place.release()
             self._place = None
+
+    async def write_ahead(self, kind: str, **values: Any) -> bool:
+        """Write down a call before it leaves; False when somebody else holds the row, or when no money is left for it."""
+        try:
+            return await self.shared.writer.write(kind, **values)
+        except NoBudget:
+            await self.mark(delay_s=_some(NO_BUDGET_WAIT_S))
+            return False
 
     async def end_unscored(self, kind: OutcomeKind, detail: str) -> None:
         """End the row without an answer."""

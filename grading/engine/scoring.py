@@ -177,7 +177,7 @@ class Scoring:
             pk=uuid.uuid4(), seat=seat, judge_version=version, attempt=self._next_attempt(seat, version)
         )
         most_usd = budget.most_usd(judge, prompt_chars=prompt.chars, max_tokens=JUDGE_TOKENS)
-        is_held = await self.held.shared.writer.write(
+        is_held = await self.held.write_ahead(
             "ask_judge",
             **self.held.reservation(judge, judgement.pk, most_usd),
             judgement=judgement.pk,
@@ -198,6 +198,7 @@ class Scoring:
             id=row.pk,
             ledger=judgement.pk,
             ledger_state=bill.state,
+            is_paid=not judge.is_simulated,
             cost_usd=bill.cost_usd,
             is_estimated=bill.is_estimated,
             judgement=judgement.pk,

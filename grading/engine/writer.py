@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
+from grading.engine import reserving
+from grading.engine.reserving import NoBudget
 from grading.engine.statements import STATEMENTS
 
 logger = structlog.get_logger(__name__)
@@ -81,11 +83,14 @@ class Writer(threading.Thread):
 
     def _write(self, batch: list[tuple[Write, Future[bool]]]) -> None:
         try:
-            held = self._commit([write for write, _done in batch])
+            held, unpaid = self._commit([write for write, _done in batch])
         except DatabaseError as error:
             self._write_apart(batch, error)
             return
         for write, done in batch:
+            if write in unpaid:
+                done.set_exception(NoBudget())
+                continue
             is_held = (write.kind, write.values["id"]) in held
             if not is_held:
                 logger.warning("late_write_refused", kind=write.kind, prediction=str(write.values["id"]))
@@ -101,7 +106,7 @@ class Writer(threading.Thread):
         for _write, done in batch:
             done.set_exception(error)
 
-    def _commit(self, writes: list[Write]) -> set[tuple[str, uuid.UUID]]:
+    def _commit(self, writes: list[Write]) -> tuple[set[tuple[str, uuid.UUID]], list[Write]]:
         for pause_s in RETRY_S:
             try:
                 return self._commit_once(writes)
@@ -111,12 +116,16 @@ class Writer(threading.Thread):
                 self._is_stopping.wait(pause_s)
         return self._commit_once(writes)
 
-    def _commit_once(self, writes: list[Write]) -> set[tuple[str, uuid.UUID]]:
+    def _commit_once(self, writes: list[Write]) -> tuple[set[tuple[str, uuid.UUID]], list[Write]]:
+        """Return which rows the fence let pass, and the calls for which there was no money."""
         held = set()
         with transaction.atomic(), connection.cursor() as cursor:
+            unpaid = reserving.without_budget(writes)
+            reserving.book(writes)
             for kind, statement in STATEMENTS.items():
-                rows = [write.values for write in writes if write.kind == kind]
+                rows = [write.values for write in writes if write.kind == kind and write not in unpaid]
                 if rows:
                     cursor.execute(statement, {"rows": json.dumps(rows, default=str), "worker": self.worker_id})
                     held |= {(kind, pk) for (pk,) in cursor.fetchall()}
-        return held
+            reserving.give_back([write for write in writes if (write.kind, write.values["id"]) not in held], unpaid)
+        return held, unpaid

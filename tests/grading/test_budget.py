@@ -8,7 +8,7 @@ import pytest
 from grading import budget
 from grading.enums import LedgerState, OutcomeKind, PredictionState
 from grading.llm import Outcome
-from grading.models import Ledger, ModelSpec, Prediction, Provider
+from grading.models import ModelSpec, Prediction, Provider
 from hle_site import pipeline
 from questions import actions, guards
 from questions.models import Question
@@ -102,24 +102,6 @@ def test_without_budget_only_simulated_models_run(contributor: Any, settings: An
 
     assert [sentence[:33] for sentence in refused] == ["The site's budget for models is u"]
     assert allowed == []
-
-
-def test_spending_counts_what_is_reserved_or_perhaps_billed(contributor: Any) -> None:
-    factories.make_checking(by=contributor)
-    Provider.objects.update(is_simulated=False)
-    row = Prediction.objects.first()
-    for state, cost in (("billed", 3), ("reserved", None), ("ambiguous", None), ("released", None)):
-        Ledger.objects.create(
-            model=row.model,
-            prediction=row,
-            attempt=1,
-            contributor=contributor,
-            state=state,
-            reserved_usd=2,
-            cost_usd=cost,
-        )
-
-    assert budget.spent_today_usd() == Decimal(7)
 
 
 @pytest.mark.parametrize("action", ["keep_check", "submit_for_review"])
