@@ -102,8 +102,7 @@ class PredictionsView(_OfQuestion):
     def get(self, request: Request, pk: Any) -> Response:
         """Return each model's answer with its verdict and the reason, in the order of the panel."""
         check = self.newest(self.question("grading.view_answers"))
-        # draws beyond the first are confirmations, open after the decision only
-        rows = Prediction.objects.of(check.revision).filter(panel=check.panel, draw=0)
+        rows = Prediction.objects.of(check.revision).filter(panel=check.panel)
         return Response(PredictionSerializer(rows, many=True).data)
 
 

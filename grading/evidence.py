@@ -45,6 +45,7 @@ def key_alarm(revision: Revision) -> KeyAlarm | None:
 
 class _Answer(NamedTuple):
     panel_id: int
+    draw: int
     model: str
     state: str
     verdict: str
@@ -54,16 +55,17 @@ class _Answer(NamedTuple):
 
 def _answers(revisions: Sequence[Revision]) -> dict[str, list[_Answer]]:
     found: dict[str, list[_Answer]] = {revision.tested_hash: [] for revision in revisions}
-    rows = Prediction.objects.filter(tested_hash__in=list(found), draw=0).order_by()
+    rows = Prediction.objects.filter(tested_hash__in=list(found)).order_by()
     for tested_hash, *values in rows.values_list(
-        "tested_hash", "panel_id", "model__name", "state", "verdict", "answer", "confidence"
+        "tested_hash", "panel_id", "draw", "model__name", "state", "verdict", "answer", "confidence"
     ):
         found[tested_hash].append(_Answer(*values))
     return found
 
 
 def _alarm(revision: Revision, answers: list[_Answer]) -> KeyAlarm | None:
-    wrong = [row for row in answers if row.state == PredictionState.SETTLED and row.verdict == Verdict.INCORRECT]
+    given_first = [row for row in answers if row.state == PredictionState.SETTLED and row.draw == 0]
+    wrong = [row for row in given_first if row.verdict == Verdict.INCORRECT]
     spelling = {"answer_type": revision.answer_type, "options": revision.options}
     given = [(matching.canonical(answer=row.text, **spelling), row.confidence) for row in wrong]
     agreeing = policy.choice_agreement(len(wrong)) if revision.is_choice else 2
@@ -115,7 +117,9 @@ def _of_check(revision: Revision, known: _Known) -> dict[str, Any]:
         return {"check": None, "is_simulated": True}
     answers = known.answers[revision.tested_hash]
     scored = [row for row in answers if row.panel_id == check.panel_id and row.verdict != Verdict.UNSCORED]
-    solved_by = sorted(row.model for row in scored if row.verdict == Verdict.CORRECT)
+    first = [row for row in scored if row.draw == 0]
+    further = [row for row in scored if 0 < row.draw <= check.confirmation_rounds]
+    solved_by = sorted(row.model for row in first if row.verdict == Verdict.CORRECT)
     overridden = text in known.overridden
     return {
         "check": str(check.pk),
@@ -128,9 +132,12 @@ def _of_check(revision: Revision, known: _Known) -> dict[str, Any]:
         "prompt_version": check.prompt_version,
         "matcher_version": check.matcher_version,
         "judge_version": check.judge_version,
-        "n_models": len(scored),
+        "n_models": len(first),
         "n_correct": len(solved_by),
         "solved_by": solved_by,
+        "confirmation_rounds": check.confirmation_rounds,
+        "confirmation_answers": len(further),
+        "confirmation_correct": sum(row.verdict == Verdict.CORRECT for row in further),
         "tries": max(1, len(known.tried[revision.question_id])),
         "has_key_alarm": text not in known.cleared and _alarm(revision, answers) is not None,
     }

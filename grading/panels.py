@@ -12,7 +12,13 @@ from grading.models import CallPanel, ModelSpec, Panel, PanelMember, Policy, Pro
 from hle_site.audit import log
 from questions.models import Call
 
-POLICY = "paper-2025-1"
+# The rule of the paper; and the same with hidden further draws against luck, waves in the order that costs least, and 3 %
+# of the checks asking everybody, from which that order is learnt.
+POLICIES: dict[str, dict[str, Any]] = {
+    "paper-2025-1": {},
+    "paper-2025-2": {"confirmation_rounds": 2, "run_all_percent": 3, "orders_waves": True},
+}
+POLICY = "paper-2025-2"
 # (model, takes images, answers text questions, answers image questions, wave)
 SIMULATED = (
     ("simulated-small", True, True, True, 1),
@@ -25,8 +31,13 @@ SIMULATED = (
 
 
 def ensure_simulated_panel(**_kwargs: Any) -> Panel:
-    """Create the simulated provider, its panel in waves of 2, 2, 2, and the policy of the paper, once."""
-    policy, _new = Policy.objects.get_or_create(version=POLICY)
+    """Create the simulated provider, its panel in waves of 2, 2, 2, and the policies of the paper, once.
+
+    A call that has a panel keeps its policy.
+    """
+    for version, rules_changed in POLICIES.items():
+        Policy.objects.get_or_create(version=version, defaults=rules_changed)
+    policy = Policy.objects.get(version=POLICY)
     provider, _new = Provider.objects.get_or_create(
         slug="simulated",
         defaults={

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from grading import budget, checks, evidence
+from grading.checks import Seat, Standing
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
-from grading.models import Contest, DifficultyCheck, PanelMember, Prediction
+from grading.models import Contest, DifficultyCheck, Prediction
 from grading.policy import KeyAlarm
 from questions.models import Question
 
@@ -57,6 +59,15 @@ class Wave:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """What the further draws came to: for each model its verdicts, in the order of the draws."""
+
+    n_correct: int
+    n_answers: int
+    lines: list[tuple[str, list[str]]]
+
+
+@dataclass(frozen=True)
 class CheckPanel:
     """The whole of it."""
 
@@ -72,6 +83,8 @@ class CheckPanel:
     n_heard: int = 0
     n_models: int = 0
     may_read_answers: bool = False
+    confirmation: Confirmation | None = None
+    to_judge: list[tuple[str, str]] = field(default_factory=list)
     key: str = ""
     typical_s: float | None = None
     allowance: budget.Allowance | None = None
@@ -107,11 +120,11 @@ def panel_of(question: Question, user: Any) -> CheckPanel:
     url = reverse("grading:check", args=[question.pk])
     if check is None:
         return CheckPanel(question_id=question.pk, url=url, **_rights(question, user, None))
-    members = checks.members_for(check.panel_id, check.revision)
-    rows = {row.model_id: row for row in _rows(check)}
+    standing = checks.standing_of(check)
+    rows = [row for row in standing.rows if row is not None]
     reader = _Reader(check, question, user, rows)
-    shown = [(member, reader.card(member, rows.get(member.model_id))) for member in members]
-    heard = [row for row in rows.values() if row.state == PredictionState.SETTLED]
+    shown = [(seat, reader.card(seat, row)) for seat, row in zip(standing.seats, standing.rows, strict=True)]
+    heard = [row for row in rows if row.state == PredictionState.SETTLED]
     return CheckPanel(
         question_id=question.pk,
         url=url,
@@ -119,13 +132,15 @@ def panel_of(question: Question, user: Any) -> CheckPanel:
         is_live=check.status in {CheckStatus.QUEUED, CheckStatus.RUNNING}
         or (check.status == CheckStatus.PARKED and check.due_at is not None),
         is_stale=question.newest.tested_hash != check.tested_hash,
-        summary=_summary(check, members, rows),
-        said=_said(check, len(heard), len(members)),
-        steps=_steps(check, members),
+        summary=_summary(check, standing.seats, rows),
+        said=_said(check, len(heard), len(standing.seats)),
+        steps=_steps(check, standing.seats),
         waves=_waves(check, shown),
         n_heard=len(heard),
-        n_models=len(members),
+        n_models=len(standing.seats),
         may_read_answers=reader.may_read,
+        confirmation=_confirmation(check, standing) if user.has_perm("grading.view_confirmation", question) else None,
+        to_judge=_to_judge(question, standing) if reader.may_judge else [],
         key=check.revision.answer if reader.may_read else "",
         typical_s=_typical_s() if check.is_live else None,
         earlier=list(question.checks.exclude(pk=check.pk).select_related("revision", "panel")[:RECENT]),
@@ -150,24 +165,44 @@ def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dic
 
 
 def _rows(check: DifficultyCheck) -> QuerySet[Prediction]:
-    return Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel_id, draw=0).select_related(
-        "contest"
-    )
+    return Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel_id, draw=0)
+
+
+def _confirmation(check: DifficultyCheck, standing: Standing) -> Confirmation | None:
+    """The further draws of a settled check, if it had any."""
+    further = [rows for rows in standing.draws[1:] if any(rows)]
+    if not further or check.status not in {CheckStatus.PASSED, CheckStatus.FAILED}:
+        return None
+    said = [row.verdict for rows in further for row in rows if row and row.state in checks.TERMINAL]
+    lines = [
+        (seat.model.label, [row.verdict for rows in further if (row := rows[seat.position])]) for seat in standing.seats
+    ]
+    return Confirmation(n_correct=said.count(Verdict.CORRECT), n_answers=len(said), lines=lines)
+
+
+def _to_judge(question: Question, standing: Standing) -> list[tuple[str, str]]:
+    """Complete answers of further draws that a person must judge: the model, and where."""
+    return [
+        (seat.model.label, reverse("grading:judge", args=[question.pk, row.pk]))
+        for seat, row in standing.asked
+        if row.draw and row.state == PredictionState.UNSCORED and row.outcome == OutcomeKind.ANSWER
+    ]
 
 
 class _Reader:
     """Makes the cards for one reader."""
 
-    def __init__(self, check: DifficultyCheck, question: Question, user: Any, rows: dict[int, Prediction]) -> None:
+    def __init__(self, check: DifficultyCheck, question: Question, user: Any, rows: list[Prediction]) -> None:
         self.check, self.question = check, question
         self.may_read = user.has_perm("grading.view_answers", question)
         self.may_contest = user.has_perm("grading.contest_verdict", question)
         self.may_judge = check.status == CheckStatus.PARKED and user.has_perm("grading.resolve_contest", question)
         self.ahead = _ahead(rows) if check.is_live else None
 
-    def card(self, member: PanelMember, row: Prediction | None) -> Card:
-        face = {"name": member.model.label, "simulated": member.model.is_simulated}
-        if row is None or row.state == PredictionState.SKIPPED:
+    def card(self, seat: Seat, row: Prediction | None) -> Card:
+        model = next((model for model in seat.models if row and model.pk == row.model_id), seat.model)
+        face = {"name": model.label, "simulated": model.is_simulated}
+        if row is None:
             return Card(**face, **self._not_asked())
         if row.state == PredictionState.SETTLED:
             return Card(**face, **(self._settled(row) if self.may_read else {"state": "answered"}))
@@ -228,6 +263,8 @@ class _Reader:
         }
 
     def _open(self, row: Prediction) -> dict[str, Any]:
+        if not self.check.is_live:
+            return {"state": "asked", "note": _("Asked for the statistics. Its answer changes nothing here.")}
         if row.state == PredictionState.ASKED:
             return {"state": "asked", "asked_at": row.asked_at}
         if row.state == PredictionState.ANSWERED:
@@ -242,15 +279,15 @@ class _Reader:
         return {"state": "waiting", "place": (self.ahead or 0) + 1}
 
 
-def _ahead(rows: dict[int, Prediction]) -> int:
+def _ahead(rows: list[Prediction]) -> int:
     """How many answers of other questions are due before the first one of these."""
-    due = [row.due_at for row in rows.values() if row.state == PredictionState.WAITING and not row.tries]
+    due = [row.due_at for row in rows if row.state == PredictionState.WAITING and not row.tries]
     if not due:
         return 0
     return Prediction.objects.filter(state=PredictionState.WAITING, worker=None, due_at__lt=min(due)).count()
 
 
-def _summary(check: DifficultyCheck, members: list[PanelMember], rows: dict[int, Prediction]) -> str:
+def _summary(check: DifficultyCheck, seats: Sequence[Seat], rows: list[Prediction]) -> str:
     if check.status == CheckStatus.PASSED:
         return _("%(why)s The question passed: add the rationale and submit it.") % {"why": check.outcome_reason}
     if check.status == CheckStatus.FAILED:
@@ -261,8 +298,10 @@ def _summary(check: DifficultyCheck, members: list[PanelMember], rows: dict[int,
         return _("No verdict yet. %(why)s") % {"why": check.parked_reason}
     if check.status == CheckStatus.QUEUED:
         return _("The test is planned. It begins as soon as a place is free.")
-    n_asking = sum(row.state not in {*checks.TERMINAL, PredictionState.SKIPPED} for row in rows.values())
-    last = max((member.wave for member in members), default=1)
+    n_asking = sum(row.state not in checks.TERMINAL for row in rows)
+    if not n_asking:
+        return _("The test is going on.")
+    last = max((seat.wave for seat in seats), default=1)
     return ngettext(
         "Wave %(wave)d of %(last)d: %(n)d model is at work.",
         "Wave %(wave)d of %(last)d: %(n)d models are at work.",
@@ -279,8 +318,8 @@ def _said(check: DifficultyCheck, n_heard: int, n_models: int) -> str:
     }
 
 
-def _steps(check: DifficultyCheck, members: list[PanelMember]) -> list[dict[str, str]]:
-    waves = sorted({member.wave for member in members})
+def _steps(check: DifficultyCheck, seats: Sequence[Seat]) -> list[dict[str, str]]:
+    waves = sorted({seat.wave for seat in seats})
     queued = {"label": _("Queued"), "state": "current" if check.status == CheckStatus.QUEUED else "done"}
     steps = [{"label": _("Wave %(n)d") % {"n": wave}, "state": _wave_state(check, wave)} for wave in waves]
     end = {CheckStatus.PASSED: "done", CheckStatus.FAILED: "failed", CheckStatus.CANCELLED: "failed"}
@@ -294,10 +333,10 @@ def _wave_state(check: DifficultyCheck, wave: int) -> str:
     return "current" if is_running else "done"
 
 
-def _waves(check: DifficultyCheck, shown: list[tuple[PanelMember, Card]]) -> list[Wave]:
+def _waves(check: DifficultyCheck, shown: list[tuple[Seat, Card]]) -> list[Wave]:
     lanes: dict[int, list[Card]] = {}
-    for member, card in shown:
-        lanes.setdefault(member.wave, []).append(card)
+    for seat, card in shown:
+        lanes.setdefault(seat.wave, []).append(card)
     return [Wave(wave, _wave_state(check, wave), _wave_note(check, wave), cards) for wave, cards in lanes.items()]
 
 

@@ -33,9 +33,14 @@ class PredictionQuerySet(models.QuerySet["Any"]):
     """Models' answers."""
 
     def of(self, revision: Revision) -> PredictionQuerySet:
-        """Return the answers to a revision's tested part, in the order of the panel."""
+        """Return the first answers to a revision's tested part, in the order in which they were asked.
+
+        Further draws are left out: they are closed to the contributor until the decision, and no answers of their own.
+        """
         return (
-            self.filter(tested_hash=revision.tested_hash).select_related("model__provider").order_by("wave", "position")
+            self.filter(tested_hash=revision.tested_hash, draw=0)
+            .select_related("model__provider")
+            .order_by("wave", "position")
         )
 
     def open(self) -> PredictionQuerySet:

@@ -29,10 +29,12 @@ def _question(request: HttpRequest, pk: Any, permission: str) -> Question:
     return question
 
 
-def _prediction(question: Question, pk: Any) -> Prediction:
+def _prediction(question: Question, pk: Any, **kind: Any) -> Prediction:
     """Return an answer to one of the question's texts; another's does not exist here."""
     hashes = question.revisions.values("tested_hash")
-    rows = Prediction.objects.filter(tested_hash__in=hashes).select_related("model__provider", "revision__image")
+    rows = Prediction.objects.filter(tested_hash__in=hashes, **kind).select_related(
+        "model__provider", "revision__image"
+    )
     return get_object_or_404(rows, pk=pk)
 
 
@@ -61,7 +63,7 @@ def check(request: HttpRequest, pk: Any) -> HttpResponse:
 def contest(request: HttpRequest, pk: Any, prediction_pk: Any) -> HttpResponse:
     """Object to the verdict on one answer."""
     question = _question(request, pk, "grading.contest_verdict")
-    prediction = _prediction(question, prediction_pk)
+    prediction = _prediction(question, prediction_pk, draw=0)
     form = ContestForm(request.POST or None)
     status = 200
     if form.is_valid():

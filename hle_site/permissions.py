@@ -170,13 +170,14 @@ is_reviewer_here = has_own_answer & may_read & is_impartial
 is_editor_here = is_organiser_here | (is_senior_here & may_read & is_impartial)
 reads_released = accepted_licence & is_released
 # what reviewers learn of key and models ends with the review; organisers and auditors read on
-reads_key = (
-    is_owner
-    | (is_organiser_here & ~owes_an_answer & ~in_status(Status.DRAFT, Status.CHECKING))
+reads_key_of_others = (
+    (is_organiser_here & ~owes_an_answer & ~in_status(Status.DRAFT, Status.CHECKING))
     | (is_auditor_here & ~owes_an_answer)
     | (is_reviewer_here & in_status(*UNDER_REVIEW))
     | is_triaging
 )
+reads_key = is_owner | reads_key_of_others
+is_decided = in_status(Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.RETRACTED)
 
 PERMISSIONS: dict[str, Any] = {
     # questions
@@ -211,6 +212,7 @@ PERMISSIONS: dict[str, Any] = {
     # grading
     "grading.view_check": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here | is_triaging,
     "grading.view_answers": reads_key,
+    "grading.view_confirmation": reads_key_of_others | (is_owner & is_decided),
     "grading.contest_verdict": is_owner & in_status(Status.TOO_EASY),
     "grading.resolve_contest": is_organiser_here,
     "grading.view_operations": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),

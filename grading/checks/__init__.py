@@ -2,14 +2,16 @@
 
 from grading.checks.people import clear_alarm, contest, judge_by_person, resolve_contest
 from grading.checks.settling import JUDGE_DETAIL, PASSING_KINDS, resume, settle, settle_ready, sweep
-from grading.checks.standing import TERMINAL, Key, Standing, members_for, standing_of
-from grading.checks.starting import cancel, open_check
+from grading.checks.standing import TERMINAL, Key, Seat, Standing, members_for, standing_of
+from grading.checks.starting import cancel, open_check, try_number
+from grading.checks.substituting import substitute
 
 __all__ = [
     "JUDGE_DETAIL",
     "PASSING_KINDS",
     "TERMINAL",
     "Key",
+    "Seat",
     "Standing",
     "cancel",
     "clear_alarm",
@@ -22,5 +24,7 @@ __all__ = [
     "settle",
     "settle_ready",
     "standing_of",
+    "substitute",
     "sweep",
+    "try_number",
 ]

@@ -1,4 +1,4 @@
-"""Which answers a check wants: open a wave, ask again, and want them no more."""
+"""Which answers a check wants: ask a wave or a round, ask again, and want them no more."""
 
 from __future__ import annotations
 
@@ -8,38 +8,42 @@ from typing import Any
 
 from django.utils import timezone
 
-from grading.checks.standing import TERMINAL
+from grading.checks.standing import TERMINAL, Seat, seats_of
 from grading.enums import CheckStatus, OutcomeKind, PredictionState
-from grading.models import DifficultyCheck, PanelMember, Prediction
+from grading.models import DifficultyCheck, Prediction
 
 
-def open_wave(check: DifficultyCheck, members: Sequence[PanelMember], wave: int) -> bool:
-    """Make the wave's rows due, and return whether all of them were scored before: an answer is never drawn again."""
-    due = [member for member in members if member.wave == wave]
+def ask(check: DifficultyCheck, seats: Sequence[Seat], *, draw: int) -> bool:
+    """Make the rows of these seats due, and return whether all of them were scored before: an answer is never drawn again."""
     Prediction.objects.bulk_create(
         [
             Prediction(
                 tested_hash=check.tested_hash,
                 revision=check.revision,
                 panel_id=check.panel_id,
-                model=member.model,
-                wave=member.wave,
-                position=member.position,
+                model=seat.model,
+                wave=seat.wave,
+                position=seat.position,
+                draw=draw,
                 option_seed=secrets.randbits(48),
             )
-            for member in due
+            for seat in seats
         ],
         ignore_conflicts=True,
     )
     known = Prediction.objects.filter(
-        tested_hash=check.tested_hash, panel=check.panel_id, draw=0, model__in=[member.model_id for member in due]
+        tested_hash=check.tested_hash,
+        panel=check.panel_id,
+        draw=draw,
+        model__in=[seat.model.pk for seat in seats],
     )
     known.filter(state=PredictionState.SKIPPED).update(state=PredictionState.WAITING, due_at=timezone.now())
-    check.wave = wave
+    # Of the further draws nothing shows before the decision, and so not here either.
+    check.wave = max(seat.wave for seat in seats) if draw == 0 else check.wave
     check.status = CheckStatus.RUNNING if check.started_at else CheckStatus.QUEUED
     check.due_at = timezone.now()
     check.save(update_fields=["wave", "status", "due_at"])
-    return known.filter(state__in=TERMINAL).count() == len(due)
+    return known.filter(state__in=TERMINAL).count() == len(seats)
 
 
 def ask_again(rows: Any) -> None:
@@ -50,15 +54,22 @@ def ask_again(rows: Any) -> None:
 
 
 def rows(check: DifficultyCheck) -> Any:
-    """Return the answers of a check's first draw."""
-    return Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel_id, draw=0)
+    """Return the answers that a check counts on: those of the models that it asks now, in all its draws."""
+    return Prediction.objects.filter(
+        tested_hash=check.tested_hash,
+        panel=check.panel_id,
+        draw__lte=check.confirmation_rounds,
+        model__in=[seat.model.pk for seat in seats_of(check)],
+    )
 
 
 def end(check: DifficultyCheck, status: str, reason: str) -> None:
-    """End a live check. What it alone still waited for is marked as not needed."""
+    """End a live check. What it alone still waited for is marked as not needed, unless it asks every model anyhow."""
     check.status, check.outcome_reason, check.parked_reason, check.due_at = status, reason, "", None
     check.settled_at = timezone.now()
     check.save(update_fields=["status", "outcome_reason", "parked_reason", "due_at", "settled_at"])
+    if check.is_run_all and status != CheckStatus.CANCELLED:
+        return
     others = DifficultyCheck.objects.live().filter(tested_hash=check.tested_hash, panel=check.panel_id)
     if not others.exclude(pk=check.pk).exists():
         waiting = rows(check).filter(state=PredictionState.WAITING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from grading.checks import plan
-from grading.checks.standing import Key, Standing, standing_of, standings
+from grading.checks.standing import TERMINAL, Key, Seat, Standing, standing_of, standings
 from grading.enums import CheckStatus, OutcomeKind, PredictionState, Verdict
-from grading.models import DifficultyCheck, PanelMember, Prediction
+from grading.models import DifficultyCheck, Prediction
 from grading.policy import Outcome
 from hle_site.audit import log
 from questions import workflow
@@ -86,15 +86,17 @@ def _settle_locked(pk: Any) -> bool:
 def _move(check: DifficultyCheck, standing: Standing) -> None:
     if standing.outcome in {Outcome.PASS, Outcome.FAIL}:
         _decide(check, standing)
-    elif standing.next_wave is not None:
-        open_wave(check, standing.members, standing.next_wave)
+    elif standing.due is not None:
+        ask(check, standing)
     else:
         _park(check, standing)
 
 
-def open_wave(check: DifficultyCheck, members: Sequence[PanelMember], wave: int) -> None:
-    """Ask the next wave; when all of it was scored before, the check moves on at once."""
-    if plan.open_wave(check, members, wave):
+def ask(check: DifficultyCheck, standing: Standing) -> None:
+    """Ask who is due next; when all of that was scored before, the check moves on at once."""
+    assert standing.due is not None
+    draw, positions = standing.due
+    if plan.ask(check, [standing.seats[position] for position in positions], draw=draw):
         transaction.on_commit(lambda: settle(check))
 
 
@@ -112,24 +114,31 @@ def _decide(check: DifficultyCheck, standing: Standing) -> None:
 
 
 def _reason(standing: Standing) -> str:
-    asked = [row for row in standing.rows if row is not None]
-    n_correct = sum(row.verdict == Verdict.CORRECT for row in asked)
-    words = ngettext(
-        "%(n)d of %(asked)d model answered correctly", "%(n)d of %(asked)d models answered correctly", len(asked)
-    ) % {"n": n_correct, "asked": len(asked)}
-    left = len(standing.rows) - len(asked)
-    return words + (". " + _("%(left)d not needed.") % {"left": left} if left else ".")
+    """What the contributor reads. Of the further draws it says no number: those stay closed until the decision."""
+    heard = [row for row in standing.rows if row is not None and row.state in TERMINAL]
+    n_correct = sum(row.verdict == Verdict.CORRECT for row in heard)
+    words = [
+        ngettext(
+            "%(n)d of %(asked)d model answered correctly.", "%(n)d of %(asked)d models answered correctly.", len(heard)
+        )
+        % {"n": n_correct, "asked": len(heard)}
+    ]
+    left = len(standing.rows) - len(heard)
+    if left:
+        rest = (
+            _("The other %(left)d are asked for the statistics.") if standing.is_run_all else _("%(left)d not needed.")
+        )
+        words.append(rest % {"left": left})
+    elif standing.outcome == Outcome.FAIL and standing.outcome_of_first_draw == Outcome.PASS:
+        words.append(_("Asked again, they were right too often."))
+    return " ".join(words)
 
 
 def _park(check: DifficultyCheck, standing: Standing) -> None:
-    unscored = [
-        (member, row)
-        for member, row in zip(standing.members, standing.rows, strict=True)
-        if row is not None and row.state == PredictionState.UNSCORED
-    ]
+    unscored = [(seat, row) for seat, row in standing.asked if row.state == PredictionState.UNSCORED]
     check.parked_reason = _parked_reason(unscored)
     waits = settings.PARK_RETRY_S
-    if all(_passes(row) for _member, row in unscored) and check.parked_times < len(waits):
+    if all(_passes(row) for _seat, row in unscored) and check.parked_times < len(waits):
         check.due_at = timezone.now() + timedelta(seconds=waits[check.parked_times])
     else:
         check.due_at = None
@@ -144,14 +153,14 @@ def _passes(row: Prediction) -> bool:
     return (judge_kind if row.outcome == OutcomeKind.ANSWER else row.outcome) in PASSING_KINDS
 
 
-def _parked_reason(unscored: Sequence[tuple[PanelMember, Prediction]]) -> str:
-    parts = []
-    for member, row in unscored[:3]:
-        what = _("no readable judgement") if row.outcome == OutcomeKind.ANSWER else row.get_outcome_display()
-        parts.append(f"{member.model.label}: {what}")
-    if len(unscored) > 3:
-        parts.append(_("and %(n)d more") % {"n": len(unscored) - 3})
-    return ("; ".join(parts) + ". " + _("Not counted."))[:300]
+def _parked_reason(unscored: list[tuple[Seat, Prediction]]) -> str:
+    parts = list(dict.fromkeys(f"{seat.model.label}: {_what(row)}" for seat, row in unscored))
+    more = [_("and %(n)d more") % {"n": len(parts) - 3}] if len(parts) > 3 else []
+    return ("; ".join(parts[:3] + more) + ". " + _("Not counted."))[:300]
+
+
+def _what(row: Prediction) -> str:
+    return _("no readable judgement") if row.outcome == OutcomeKind.ANSWER else row.get_outcome_display()
 
 
 def resume(check: DifficultyCheck, *, by: Any = None) -> bool:

@@ -1,17 +1,19 @@
-"""Where a check stands: its members beside their answers, and what the policy says of them. Reads only."""
+"""Where a check stands: the places of its plan beside their answers, and what the policy says of them. Reads only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 from grading import policy
-from grading.enums import PredictionState
-from grading.models import DifficultyCheck, Panel, PanelMember, Prediction
-from grading.policy import Outcome
+from grading.enums import PredictionState, Verdict
+from grading.models import DifficultyCheck, ModelSpec, Panel, PanelMember, Policy, Prediction
+from grading.policy import Due, Outcome, PolicyRule
 from questions.models import Revision
 
 TERMINAL = {PredictionState.SETTLED, PredictionState.UNSCORED}
+FIRST_TRY = {PredictionState.ASKED, PredictionState.ANSWERED}
 
 
 class Key(NamedTuple):
@@ -21,24 +23,48 @@ class Key(NamedTuple):
     panel_id: int
 
 
-class Standing(NamedTuple):
-    """A check's members beside their predictions (None: not asked yet), and what the policy says of them."""
+class Seat(NamedTuple):
+    """A place in the plan of a check: who answers, in which wave, and the how manieth of all.
 
-    members: Sequence[PanelMember]
-    rows: Sequence[Prediction | None]
-    outcome: Outcome
+    Of several models the last one is asked: a substitute, for whatever those before it left unscored.
+    """
+
+    models: Sequence[ModelSpec]
+    wave: int
+    position: int
 
     @property
-    def next_wave(self) -> int | None:
-        """The first wave in which a member has no prediction."""
-        return min(
-            (member.wave for member, row in zip(self.members, self.rows, strict=True) if row is None), default=None
-        )
+    def model(self) -> ModelSpec:
+        """The model that is asked."""
+        return self.models[-1]
+
+
+class Standing(NamedTuple):
+    """The seats of a check beside their answers in each draw (None: not asked yet), and what the policy says of them."""
+
+    seats: Sequence[Seat]
+    draws: Sequence[Sequence[Prediction | None]]
+    outcome: Outcome
+    outcome_of_first_draw: Outcome
+    due: Due | None
+    is_run_all: bool
+
+    @property
+    def rows(self) -> Sequence[Prediction | None]:
+        """The answers of the first draw."""
+        return self.draws[0]
+
+    @property
+    def asked(self) -> list[tuple[Seat, Prediction]]:
+        """Every answer that was asked for, beside its seat."""
+        return [
+            (seat, row) for draw in self.draws for seat, row in zip(self.seats, draw, strict=True) if row is not None
+        ]
 
     @property
     def is_waiting(self) -> bool:
-        """True while an opened wave has an answer to come."""
-        return any(row is not None and row.state not in TERMINAL for row in self.rows)
+        """True while somebody who was asked has no result."""
+        return any(row.state not in TERMINAL for _seat, row in self.asked)
 
     @property
     def is_first_ask_open(self) -> bool:
@@ -47,18 +73,17 @@ class Standing(NamedTuple):
         One that waits to be asked again does not hold up a decision that is already certain.
         """
         return any(
-            row is not None
-            and (
-                row.state in {PredictionState.ASKED, PredictionState.ANSWERED}
-                or (row.state == PredictionState.WAITING and row.tries == 0)
-            )
-            for row in self.rows
+            row.state in FIRST_TRY or (row.state == PredictionState.WAITING and row.tries == 0)
+            for _seat, row in self.asked
         )
 
     @property
     def is_certain(self) -> bool:
-        """True when enough models were right and nobody of the wave is still at a first try."""
-        return self.outcome == Outcome.FAIL and not self.is_first_ask_open
+        """True when enough models were right and nobody of the wave is still at a first try.
+
+        A check that asks every model anyhow is decided at once; the others go on answering for the statistics.
+        """
+        return self.outcome == Outcome.FAIL and (self.is_run_all or not self.is_first_ask_open)
 
     @property
     def needs_action(self) -> bool:
@@ -68,8 +93,12 @@ class Standing(NamedTuple):
 
 def members_for(panel: Panel | int, revision: Revision) -> list[PanelMember]:
     """The members of a panel that answer this kind of question, in order."""
-    kind = {"for_images": True} if revision.image_id else {"for_text": True}
-    return list(PanelMember.objects.filter(panel=panel, **kind).select_related("model__provider"))
+    return _of_kind(PanelMember.objects.filter(panel=panel).select_related("model__provider"), revision)
+
+
+def seats_of(check: DifficultyCheck) -> list[Seat]:
+    """The places of a check's plan, in order."""
+    return _seats([check])[check.pk]
 
 
 def standing_of(check: DifficultyCheck) -> Standing:
@@ -78,30 +107,83 @@ def standing_of(check: DifficultyCheck) -> Standing:
 
 
 def standings(checks: Sequence[DifficultyCheck]) -> Iterable[tuple[DifficultyCheck, Standing]]:
-    """Yield each check with where it stands, read in two queries for all of them."""
-    panels: dict[int, list[PanelMember]] = {}
-    for member in PanelMember.objects.filter(panel__in={check.panel_id for check in checks}).select_related("model"):
-        panels.setdefault(member.panel_id, []).append(member)
-    rows = Prediction.objects.filter(
-        tested_hash__in={check.tested_hash for check in checks}, panel__in=panels.keys(), draw=0
-    ).exclude(state=PredictionState.SKIPPED)
-    found = {(row.tested_hash, row.panel_id, row.model_id): row for row in rows}
+    """Yield each check with where it stands, read in a few queries for all of them."""
+    seats = _seats(checks)
+    rows = (
+        Prediction.objects.filter(
+            tested_hash__in={check.tested_hash for check in checks}, panel__in={check.panel_id for check in checks}
+        )
+        .exclude(state=PredictionState.SKIPPED)
+        .select_related("contest")
+    )
+    found = {(row.tested_hash, row.panel_id, row.draw, row.model_id): row for row in rows}
     for check in checks:
-        has_image = check.revision.image_id is not None
-        members = [m for m in panels[check.panel_id] if (m.for_images if has_image else m.for_text)]
-        answers = [found.get((check.tested_hash, check.panel_id, member.model_id)) for member in members]
-        yield check, Standing(members, answers, _outcome(check, answers))
+        draws = [
+            [_answer(found, (check.tested_hash, check.panel_id, draw), seat) for seat in seats[check.pk]]
+            for draw in range(1 + check.confirmation_rounds)
+        ]
+        yield check, _standing(check, seats[check.pk], draws)
 
 
-def _outcome(check: DifficultyCheck, rows: Sequence[Prediction | None]) -> Outcome:
-    verdicts = [row.verdict if row is not None and row.state in TERMINAL else None for row in rows]
-    rule = policy.PolicyRule(
-        exact_max_correct=check.policy.exact_max_correct,
-        choice_max_correct=check.policy.choice_max_correct,
-        choice_mean_below_chance=check.policy.choice_mean_below_chance,
-        version=check.policy.version,
-    )
+def rule_of(row: Policy) -> PolicyRule:
+    """The thresholds of a stored policy."""
+    return PolicyRule(**{field.name: getattr(row, field.name) for field in fields(PolicyRule)})
+
+
+def _standing(check: DifficultyCheck, seats: list[Seat], draws: list[list[Prediction | None]]) -> Standing:
+    verdicts = [[row.verdict if row and row.state in TERMINAL else None for row in draw] for draw in draws]
     revision = check.revision
-    return policy.decide(
-        answer_type=revision.answer_type, n_options=len(revision.options), verdicts=verdicts, rule=rule
+    values: dict[str, Any] = {
+        "answer_type": revision.answer_type,
+        "n_options": len(revision.options),
+        "rule": rule_of(check.policy),
+    }
+    waves: dict[int, list[int]] = {}
+    for seat in seats:
+        waves.setdefault(0 if check.is_run_all else seat.wave, []).append(seat.position)
+    return Standing(
+        seats,
+        draws,
+        outcome=policy.decide_check(draws=verdicts, **values),
+        outcome_of_first_draw=policy.decide(verdicts=verdicts[0], **values),
+        due=policy.ask_next(waves=list(waves.values()), draws=verdicts, **values),
+        is_run_all=check.is_run_all,
     )
+
+
+def _answer(
+    found: dict[tuple[str, int, int, int], Prediction], key: tuple[str, int, int], seat: Seat
+) -> Prediction | None:
+    """The answer of a seat: the scored one of whoever sat there, else that of the model that is asked now."""
+    rows = [found.get((*key, model.pk)) for model in seat.models]
+    return next((row for row in rows if row and row.verdict != Verdict.UNSCORED), rows[-1])
+
+
+def _seats(checks: Sequence[DifficultyCheck]) -> dict[Any, list[Seat]]:
+    wanted = {pk for check in checks for wave in check.plan for place in wave for pk in _ids(place)}
+    models = ModelSpec.objects.select_related("provider").in_bulk(wanted) if wanted else {}
+    unplanned = {check.panel_id for check in checks if not check.plan}
+    members = (
+        list(PanelMember.objects.filter(panel__in=unplanned).select_related("model__provider")) if unplanned else []
+    )
+    found = {}
+    for check in checks:
+        places = [
+            ([models[pk] for pk in _ids(place)], number)
+            for number, wave in enumerate(check.plan, start=1)
+            for place in wave
+        ] or [
+            ([member.model], member.wave)
+            for member in _of_kind(members, check.revision)
+            if member.panel_id == check.panel_id
+        ]
+        found[check.pk] = [Seat(who, wave, position) for position, (who, wave) in enumerate(places)]
+    return found
+
+
+def _ids(place: int | list[int]) -> list[int]:
+    return place if isinstance(place, list) else [place]
+
+
+def _of_kind(members: Iterable[PanelMember], revision: Revision) -> list[PanelMember]:
+    return [member for member in members if (member.for_images if revision.image_id else member.for_text)]

@@ -1,14 +1,32 @@
-"""When a check passes, in which waves it runs, and when agreement against the key alarms."""
+"""When a check passes, whom it asks next, what luck can win, and when agreement against the key alarms."""
+
+import random
+from dataclasses import replace
+from math import comb, prod
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from grading.enums import Verdict
-from grading.policy import KeyAlarm, Outcome, PolicyRule, choice_agreement, decide, key_alarm, needs_wave, waves
+from grading.policy import (
+    Due,
+    KeyAlarm,
+    Outcome,
+    PolicyRule,
+    ask_next,
+    choice_agreement,
+    decide,
+    decide_check,
+    decide_confirmation,
+    key_alarm,
+    rounds_to_confirm,
+    waves,
+)
 
 SPELLED = {"c": Verdict.CORRECT, "i": Verdict.INCORRECT, "u": Verdict.UNSCORED, ".": None}
 EXACT, CHOICE = "exactMatch", "multipleChoice"
+TWICE_MORE = PolicyRule(confirmation_rounds=2)
 
 panels = st.lists(st.sampled_from(list(SPELLED.values())), min_size=1, max_size=8)
 kinds = st.sampled_from([(EXACT, 0), (CHOICE, 2), (CHOICE, 5), (CHOICE, 7), (CHOICE, 26)])
@@ -146,30 +164,201 @@ def test_waves_ask_every_member_once(n_members, sizes):
     assert [position for wave in waves(n_members, sizes) for position in wave] == list(range(n_members))
 
 
+IN_TWOS = ((0, 1), (2, 3), (4, 5))
+
+
+def asked_next(*draws, waves=IN_TWOS, answer_type=EXACT, n_options=0, rule=TWICE_MORE):
+    return ask_next(
+        answer_type=answer_type, n_options=n_options, waves=waves, draws=[verdicts(draw) for draw in draws], rule=rule
+    )
+
+
 @pytest.mark.parametrize(
-    ("spelling", "wave", "due"),
+    ("spelling", "due"),
     [
-        ("......", 0, True),
-        ("......", 1, False),
-        ("i.....", 1, False),
-        ("ii....", 0, False),
-        ("ii....", 1, True),
-        ("ii....", 2, False),
-        ("iu....", 1, True),
-        ("ic....", 1, False),
-        ("iiii..", 2, True),
-        ("iiiii.", 2, True),
-        ("iiiiii", 2, False),
-        ("iiii..", 3, False),
+        ("......", Due(0, [0, 1])),
+        ("i.....", Due(0, [1])),  # the other was scored before, for the same text
+        ("ii....", Due(0, [2, 3])),
+        ("iu....", Due(0, [2, 3])),
+        ("ic....", None),
+        ("iiii..", Due(0, [4, 5])),
+        ("iiiii.", Due(0, [5])),
+        ("iiiiii", None),
+        ("iiiiiu", None),
     ],
 )
-def test_needs_wave_while_the_question_is_alive(spelling, wave, due):
-    assert needs_wave(wave=wave, answer_type=EXACT, verdicts=verdicts(spelling)) is due
+def test_waves_are_asked_while_the_question_is_alive(spelling, due):
+    assert asked_next(spelling) == due
 
 
-def test_needs_wave_while_one_lucky_guess_is_allowed():
-    assert needs_wave(wave=1, answer_type=CHOICE, n_options=5, verdicts=verdicts("ci....")) is True
-    assert needs_wave(wave=1, answer_type=CHOICE, n_options=6, verdicts=verdicts("ci....")) is False
+def test_waves_go_on_while_one_lucky_guess_is_allowed():
+    assert asked_next("ci....", answer_type=CHOICE, n_options=5) == Due(0, [2, 3])
+    assert asked_next("ci....", answer_type=CHOICE, n_options=6) is None
+
+
+def test_one_wave_of_all_asks_everybody_at_once():
+    assert asked_next("......", waves=[range(6)]) == Due(0, [0, 1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize(
+    ("draws", "due"),
+    [
+        (("iiiiii", "......", "......"), Due(1, [0, 1, 2, 3, 4, 5])),
+        (("iiiiii", "iiiii.", "......"), Due(1, [5])),
+        (("iiiiii", "iiiiic", "......"), Due(2, [0, 1, 2, 3, 4, 5])),
+        (("iiiiii", "iiiicc", "......"), None),
+        (("iiiiii", "iiiiiu", "......"), Due(2, [0, 1, 2, 3, 4, 5])),
+        (("iiiiii", "iiiiiu", "iiiiii"), None),
+        (("iiiii.", "......", "......"), Due(0, [5])),
+        (("iiiiiu", "......", "......"), None),  # an unscored first draw is no pass to be confirmed
+        (("iiiiic", "......", "......"), None),
+    ],
+)
+def test_further_draws_are_asked_round_by_round_once_the_first_one_passes(draws, due):
+    assert asked_next(*draws) == due
+
+
+@pytest.mark.parametrize(
+    ("draws", "outcome"),
+    [
+        (("iiiiii", "......", "......"), Outcome.OPEN),
+        (("iiiiii", "iiiiii", "iiiiii"), Outcome.PASS),
+        (("iiiiii", "ciiiii", "iiiiii"), Outcome.PASS),
+        (("iiiiii", "ciiiii", "iiiiic"), Outcome.FAIL),
+        (("iiiiii", "cc....", "......"), Outcome.FAIL),
+        (("iiiiii", "ciiiii", "iiiiiu"), Outcome.PARKED),
+        (("iiiiiu", "iiiiii", "iiiiii"), Outcome.PARKED),
+        (("iiiiic", "iiiiii", "iiiiii"), Outcome.FAIL),
+        (("......", "cccccc", "cccccc"), Outcome.OPEN),  # known from an earlier test; the first draw decides first
+        (("iiiiii",), Outcome.PASS),
+    ],
+)
+def test_exact_match_is_confirmed_by_at_most_one_right_answer(draws, outcome):
+    assert decide_check(answer_type=EXACT, draws=[verdicts(draw) for draw in draws], rule=TWICE_MORE) is outcome
+
+
+@pytest.mark.parametrize(
+    ("n_correct", "n_options", "outcome"),
+    [
+        (2, 5, Outcome.PASS),  # 2/12 is below 1/5
+        (3, 5, Outcome.FAIL),
+        (1, 6, Outcome.PASS),
+        (2, 6, Outcome.FAIL),  # 2/12 is not below 1/6
+        (0, 26, Outcome.PASS),
+        (1, 26, Outcome.FAIL),  # 1/12 is above 1/26
+    ],
+)
+def test_multiple_choice_is_confirmed_below_chance(n_correct, n_options, outcome):
+    given = verdicts("c" * n_correct + "i" * (12 - n_correct))
+
+    assert decide_confirmation(answer_type=CHOICE, n_options=n_options, verdicts=given, rule=TWICE_MORE) is outcome
+
+
+@given(panels, kinds)
+def test_only_fully_scored_draws_confirm(panel, kind):
+    outcome = decide_confirmation(answer_type=kind[0], n_options=kind[1], verdicts=panel, rule=TWICE_MORE)
+
+    if outcome is Outcome.PASS:
+        assert set(panel) <= {Verdict.CORRECT, Verdict.INCORRECT}
+
+
+@pytest.mark.parametrize(
+    ("answer_type", "try_number", "changes", "rounds"),
+    [
+        (EXACT, 1, {}, 0),
+        (EXACT, 2, {}, 2),
+        (EXACT, 1, {"confirm_from_try": 1}, 2),
+        (CHOICE, 1, {}, 2),
+        (CHOICE, 1, {"confirm_choice": False}, 0),
+        (CHOICE, 2, {"confirm_choice": False}, 2),
+        (CHOICE, 5, {"confirmation_rounds": 0}, 0),
+    ],
+)
+def test_confirmation_stands_before_choices_and_second_tries(answer_type, try_number, changes, rounds):
+    rule = replace(TWICE_MORE, **changes)
+
+    assert rounds_to_confirm(answer_type=answer_type, try_number=try_number, rule=rule) == rounds
+
+
+# --- luck as an attack ---
+
+
+def binomial(n, k, p):
+    return comb(n, k) * p**k * (1 - p) ** (n - k)
+
+
+def chance(outcome_of, n, p):
+    """The chance of a pass when each of n answers is right with chance p, by the policy's own function."""
+    return sum(binomial(n, k, p) for k in range(n + 1) if outcome_of(verdicts("c" * k + "i" * (n - k))) is Outcome.PASS)
+
+
+def chance_of_try(number, *, p, n_models, answer_type=EXACT, n_options=0, rule=TWICE_MORE):
+    kind = {"answer_type": answer_type, "n_options": n_options, "rule": rule}
+    first = chance(lambda given: decide(verdicts=given, **kind), n_models, p)
+    rounds = rounds_to_confirm(answer_type=answer_type, try_number=number, rule=rule)
+    if not rounds:
+        return first
+    return first * chance(lambda given: decide_confirmation(verdicts=given, **kind), rounds * n_models, p)
+
+
+def chance_of_tries(numbers, **kind):
+    return 1 - prod(1 - chance_of_try(number, **kind) for number in numbers)
+
+
+ALLOWED_TRIES = range(1, 6)
+
+
+@pytest.mark.parametrize(("n_models", "won"), [(6, 0.0000053), (4, 0.00088)])
+def test_repetition_wins_next_to_nothing(n_models, won):
+    """An easy item, p = 0.6: what the second to the fifth try add, for text and image panels."""
+    by_repetition = chance_of_tries(ALLOWED_TRIES[1:], p=0.6, n_models=n_models)
+
+    assert by_repetition <= 0.001
+    assert by_repetition == pytest.approx(won, rel=0.02)
+
+
+def test_luck_at_multiple_choice_wins_next_to_nothing():
+    won = chance_of_tries(ALLOWED_TRIES, p=0.6, n_models=6, answer_type=CHOICE, n_options=5)
+
+    assert won <= 0.0015
+    assert won == pytest.approx(0.00058, rel=0.02)
+
+
+@pytest.mark.parametrize(("n_models", "kept"), [(6, 0.996), (4, 0.999)])
+def test_hard_items_are_not_lost_to_the_confirmation(n_models, kept):
+    assert 1 - chance_of_tries(ALLOWED_TRIES, p=0.05, n_models=n_models) <= 0.01
+    assert chance_of_tries(ALLOWED_TRIES, p=0.05, n_models=n_models) == pytest.approx(kept, abs=0.001)
+
+
+def play(rng, *, p, n_models, n_tries, answer_type=EXACT, n_options=0):
+    """The number of the first try that an attacker wins, else 0: every answer is right with chance p."""
+    kind = {"answer_type": answer_type, "n_options": n_options, "rule": TWICE_MORE}
+    for number in range(1, min(n_tries, len(ALLOWED_TRIES)) + 1):
+        rounds = rounds_to_confirm(answer_type=answer_type, try_number=number, rule=TWICE_MORE)
+        draws = [[None] * n_models for _draw in range(1 + rounds)]
+        while due := ask_next(waves=[(0, 1), range(2, n_models)], draws=draws, **kind):
+            for position in due.positions:
+                draws[due.draw][position] = Verdict.CORRECT if rng.random() < p else Verdict.INCORRECT
+        if decide_check(draws=draws, **kind) is Outcome.PASS:
+            return number
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "most_won", "most_won_by_repetition"),
+    [
+        ({"n_models": 6}, 0.02, 0.001),
+        ({"n_models": 4}, 0.05, 0.001),
+        ({"n_models": 6, "answer_type": CHOICE, "n_options": 5}, 0.0015, 0.001),
+    ],
+)
+def test_a_thousand_attackers_with_fifty_tries_each(kind, most_won, most_won_by_repetition):
+    """Luck of a single try is what remains; it is no more than one check gives to anybody."""
+    rng = random.Random(6)
+    won = [play(rng, p=0.6, n_tries=50, **kind) for _attacker in range(1_000)]
+
+    assert sum(number > 0 for number in won) / 1_000 <= most_won
+    assert sum(number > 1 for number in won) / 1_000 <= most_won_by_repetition
 
 
 @pytest.mark.parametrize(
