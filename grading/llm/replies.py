@@ -35,7 +35,7 @@ def from_body(
     body: bytes, *, content_type: str, read: Callable[[Reply], Reading], usage: UsageNames, asked_model: str
 ) -> Outcome:
     """Outcome of a 200: what is not a complete reply of the model that was asked is no answer."""
-    if "json" not in content_type:
+    if "json" not in content_type.lower():
         return Outcome(OutcomeKind.MALFORMED, detail="reply is not JSON")
     try:
         reply = json.loads(body)
@@ -110,9 +110,9 @@ def _end_of_response(
         return _end_of_incomplete(reply.get("incomplete_details"))
     if reply.get("status") != "completed":
         return OutcomeKind.MALFORMED, f"status {_word(reply.get('status'))}"
-    other = next((item.get("type") for item in items if item.get("type") not in ("message", "reasoning")), None)
-    if other is not None:
-        return OutcomeKind.MALFORMED, f"output {_word(other)}"
+    others = [item.get("type") for item in items if item.get("type") not in ("message", "reasoning")]
+    if others:
+        return OutcomeKind.MALFORMED, f"output {_word(others[0])}"
     if len(messages) > 1:
         return OutcomeKind.MALFORMED, f"{len(messages)} messages"
     if any(message.get("status", "completed") != "completed" for message in messages):
