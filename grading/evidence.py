@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from grading import matching, policy
+from grading import alarms
+from grading.alarms import Given, KeyAlarm
 from grading.budget import tried_texts
 from grading.enums import CheckStatus, PredictionState, Verdict
 from grading.models import ClearedAlarm, DifficultyCheck, Prediction
-from grading.policy import KeyAlarm
 from questions.enums import Action
 from questions.models import Question, Revision, StatusChange
 
@@ -64,12 +64,18 @@ def _answers(revisions: Sequence[Revision]) -> dict[str, list[_Answer]]:
 
 
 def _alarm(revision: Revision, answers: list[_Answer]) -> KeyAlarm | None:
-    given_first = [row for row in answers if row.state == PredictionState.SETTLED and row.draw == 0]
-    wrong = [row for row in given_first if row.verdict == Verdict.INCORRECT]
-    spelling = {"answer_type": revision.answer_type, "options": revision.options}
-    given = [(matching.canonical(answer=row.text, **spelling), row.confidence) for row in wrong]
-    agreeing = policy.choice_agreement(len(wrong)) if revision.is_choice else 2
-    return policy.key_alarm(given, matching.canonical(answer=revision.answer, **spelling), min_agreeing=agreeing)
+    given = [
+        Given(row.model, row.text, row.confidence, is_correct=row.verdict == Verdict.CORRECT)
+        for row in answers
+        if row.state == PredictionState.SETTLED
+    ]
+    return alarms.against_key(
+        given,
+        answer_type=revision.answer_type,
+        key=revision.answer,
+        options=revision.options,
+        question=revision.prompt,
+    )
 
 
 def has_key_alarm(question: Question) -> bool:

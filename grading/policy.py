@@ -1,5 +1,4 @@
-"""When a difficulty check passes or fails, whom it asks next, whether it is confirmed, and when agreement against the
-key alarms.
+"""When a difficulty check passes or fails, whom it asks next, and whether it is confirmed.
 
 Pure: one verdict per member of the panel and draw goes in, None for one that has no result yet. A check passes only
 when every member is scored; it fails as soon as enough members were right, whatever else is missing.
@@ -7,7 +6,6 @@ when every member is scored; it fails as soon as enough members were right, what
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -45,15 +43,6 @@ class Outcome(StrEnum):
     FAIL = "fail"
     OPEN = "open"
     PARKED = "parked"
-
-
-@dataclass(frozen=True)
-class KeyAlarm:
-    """An answer that several models gave independently and that is not the key."""
-
-    answer: str
-    count: int
-    mean_confidence: float
 
 
 def decide(
@@ -148,29 +137,6 @@ def ask_next(
         if missing := [position for position, verdict in enumerate(verdicts) if verdict is None]:
             return Due(number, missing)
     return None
-
-
-def key_alarm(
-    answers: Sequence[tuple[str, int | None]], key: str, *, min_agreeing: int = 2, min_confidence: float = 0
-) -> KeyAlarm | None:
-    """The most frequent answer other than the key, if `min_agreeing` models gave it with enough mean confidence.
-
-    `answers` and `key` are in the canonical form of `matching.canonical`; empty answers never agree. A missing
-    confidence counts as 100, as in HLE. Wrong answers to multiple choice meet by chance: ask for
-    `choice_agreement(panel size)` there.
-    """
-    given = [(answer, 100 if confidence is None else confidence) for answer, confidence in answers if answer]
-    counts = Counter(answer for answer, _ in given if answer != key)
-    for answer, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        mean = sum(confidence for other, confidence in given if other == answer) / count
-        if count >= min_agreeing and mean >= min_confidence:
-            return KeyAlarm(answer=answer, count=count, mean_confidence=mean)
-    return None
-
-
-def choice_agreement(n_members: int) -> int:
-    """How many models must meet on one wrong option to alarm: a majority, since six guessers always meet in pairs."""
-    return max(2, n_members // 2 + 1)
 
 
 def _check(answer_type: str, n_options: int, n_members: int) -> None:

@@ -17,10 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from grading import budget, checks, evidence
+from grading.alarms import KeyAlarm
 from grading.checks import Seat, Standing
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
 from grading.models import Contest, DifficultyCheck, Prediction
-from grading.policy import KeyAlarm
 from questions.models import Question
 
 SHOWN_REPLY = 20_000

@@ -40,7 +40,7 @@ class Case:
     """An answer, its question and its key. Reads no database."""
 
     def __init__(self, revision: Revision, order: OptionsOrder, reply: str) -> None:
-        self.revision, self.reply = revision, reply
+        self.revision, self.order, self.reply = revision, order, reply
         self.options = order.shown(revision.options)
         self.key = order.letter_shown(revision.answer) if revision.is_choice else revision.answer
         self.stated = matching.extract(reply).answer
@@ -48,6 +48,13 @@ class Case:
     def match(self) -> matching.Match:
         """Compare the labelled final answer with the key."""
         return self._match(self.stated)
+
+    def in_letters_of_author(self, answer: str) -> str:
+        """The answer as it is stored: a choice by the author's letter, whatever the model saw it under."""
+        if not self.revision.is_choice:
+            return answer
+        letter = matching.canonical(answer_type=self.revision.answer_type, answer=answer, options=self.options)
+        return self.order.letter_of_author(letter) if letter else answer
 
     def prompt(self, version: str) -> Prompt:
         """Ask for a judgement, or whether the reply declines, with a boundary of its own each time."""

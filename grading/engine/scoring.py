@@ -8,7 +8,7 @@ one. A judge that cannot be reached replaces nobody: then the answer waits.
 from __future__ import annotations
 
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from grading import budget, judging, llm, matching, refusals
 from grading.checks import JUDGE_DETAIL
@@ -75,9 +75,8 @@ class Scoring:
                 await self.held.end_unscored(OutcomeKind.REFUSED, "declined on grounds of policy")
                 return
         verdict = Verdict.CORRECT if first.is_correct else Verdict.INCORRECT
-        await self._settle(
-            verdict, match, by=DecidedBy.JUDGE, reason=first.reasoning, confidence=self._confidence(first)
-        )
+        read = {"confidence": self._confidence(first), "answer": self._answer(first)}
+        await self._settle(verdict, match, by=DecidedBy.JUDGE, reason=first.reasoning, **read)
 
     async def _hear_all(self) -> dict[JudgeSeat, Opinion] | None:
         """What each judge says whose word is needed, or None when one of them said nothing; then the row is put off."""
@@ -143,7 +142,7 @@ class Scoring:
         )
 
     async def _settle(
-        self, verdict: Verdict, match: matching.Match, *, by: DecidedBy, reason: str, confidence: int | None = None
+        self, verdict: Verdict, match: matching.Match, *, by: DecidedBy, reason: str, **read: Any
     ) -> None:
         await self.held.mark(
             state=PredictionState.SETTLED,
@@ -151,7 +150,7 @@ class Scoring:
             verdict_reason=reason[:500],
             decided_by=by,
             rule=match.rule,
-            confidence=confidence,
+            **read,
         )
 
     def _has_answer(self, opinions: list[Opinion]) -> bool:
@@ -159,6 +158,12 @@ class Scoring:
 
     def _confidence(self, opinion: Opinion) -> int | None:
         return opinion.confidence if self.held.row.confidence is None else self.held.row.confidence
+
+    def _answer(self, opinion: Opinion) -> str | None:
+        """The answer that the judge found where no label names one, so that it shows and can agree with others'."""
+        if self.held.row.answer or judging.is_none(opinion.extracted_answer):
+            return None
+        return self.case.in_letters_of_author(opinion.extracted_answer)
 
     async def _ask(self, seat: JudgeSeat, version: str) -> tuple[Opinion, Outcome | None]:
         """Put the case before a judge, the reservation first; without an outcome the row is no longer ours."""

@@ -76,13 +76,13 @@ FROM r WHERE j.id = r.judgement RETURNING r.id
 MARK = f"""
 WITH r AS (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, fence int, state text, outcome text,
         outcome_detail text, outcome_counts jsonb, verdict text, verdict_reason text, decided_by text, rule text,
-        confidence int, delay_s float))
+        answer text, confidence int, delay_s float))
 UPDATE grading_prediction p SET
     state = COALESCE(r.state, p.state), outcome = COALESCE(r.outcome, p.outcome),
     outcome_detail = COALESCE(r.outcome_detail, p.outcome_detail), outcome_counts = COALESCE(r.outcome_counts, p.outcome_counts),
     verdict = COALESCE(r.verdict, p.verdict), verdict_reason = COALESCE(r.verdict_reason, p.verdict_reason),
     decided_by = COALESCE(r.decided_by, p.decided_by), rule = COALESCE(r.rule, p.rule),
-    confidence = COALESCE(r.confidence, p.confidence),
+    answer = COALESCE(r.answer, p.answer), confidence = COALESCE(r.confidence, p.confidence),
     due_at = clock_timestamp() + COALESCE(r.delay_s, 0) * interval '1 second', worker_id = NULL
 FROM r WHERE {_PREDICTION} RETURNING p.id
 """

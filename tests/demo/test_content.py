@@ -5,8 +5,9 @@ from itertools import product
 
 import pytest
 
-from grading.matching import Result, canonical, match
-from grading.policy import Outcome, choice_agreement, decide, key_alarm
+from grading.alarms import Given, against_key
+from grading.matching import Result, match
+from grading.policy import Outcome, decide
 from grading.simulator import arithmetic, facts
 from grading.simulator.script import load
 from hle_site import markup
@@ -176,11 +177,12 @@ def test_scripted_answers_pass_the_check(question):
 
 @pytest.mark.parametrize("question", CHECKED, ids=lambda question: question.key)
 def test_models_agree_against_the_key_only_where_it_is_meant(question):
-    kind = {"answer_type": question.answer_type, "options": question.options}
-    answers = [(canonical(answer=row.answer, **kind), row.confidence) for row in scripted(question)]
-    least = choice_agreement(len(answers)) if question.options else 2
+    given = [
+        Given(str(number), row.answer, row.confidence, result(question, row.answer) is Result.EQUAL)
+        for number, row in enumerate(scripted(question))
+    ]
 
-    alarm = key_alarm(answers, canonical(answer=question.answer, **kind), min_agreeing=least)
+    alarm = against_key(given, answer_type=question.answer_type, key=question.answer, options=question.options)
 
     assert {"bandpass": ("A", 4), "period-three": ("20", 2)}.get(question.key) == (
         alarm and (alarm.answer, alarm.count)

@@ -1,4 +1,4 @@
-"""When a check passes, whom it asks next, what luck can win, and when agreement against the key alarms."""
+"""When a check passes, whom it asks next, and what luck can win."""
 
 import random
 from dataclasses import replace
@@ -11,15 +11,12 @@ from hypothesis import strategies as st
 from grading.enums import Verdict
 from grading.policy import (
     Due,
-    KeyAlarm,
     Outcome,
     PolicyRule,
     ask_next,
-    choice_agreement,
     decide,
     decide_check,
     decide_confirmation,
-    key_alarm,
     rounds_to_confirm,
     waves,
 )
@@ -359,31 +356,3 @@ def test_a_thousand_attackers_with_fifty_tries_each(kind, most_won, most_won_by_
 
     assert sum(number > 0 for number in won) / 1_000 <= most_won
     assert sum(number > 1 for number in won) / 1_000 <= most_won_by_repetition
-
-
-@pytest.mark.parametrize(
-    ("answers", "alarm"),
-    [
-        ([], None),
-        ([("7", 90)], None),
-        ([("7", 90), ("8", 90)], None),
-        ([("7", 90), ("7", 70), ("8", 90)], KeyAlarm("7", 2, 80.0)),
-        ([("42", 90), ("42", 90)], None),
-        ([("", 90), ("", 90)], None),
-        ([("7", None), ("7", 50)], KeyAlarm("7", 2, 75.0)),
-        ([("8", 1), ("8", 1), ("7", 9), ("7", 9), ("7", 9)], KeyAlarm("7", 3, 9.0)),
-    ],
-)
-def test_key_alarm(answers, alarm):
-    assert key_alarm(answers, "42") == alarm
-
-
-def test_key_alarm_takes_the_most_frequent_answer_that_is_confident_enough():
-    answers = [("8", 5), ("8", 5), ("8", 5), ("7", 90), ("7", 90)]
-
-    assert key_alarm(answers, "42", min_confidence=50) == KeyAlarm("7", 2, 90.0)
-
-
-@pytest.mark.parametrize(("n_members", "agreeing"), [(1, 2), (2, 2), (4, 3), (5, 3), (6, 4)])
-def test_choice_agreement_is_a_majority(n_members, agreeing):
-    assert choice_agreement(n_members) == agreeing

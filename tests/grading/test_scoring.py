@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from grading import checks
+from grading import prompts
 from grading.checks import JUDGE_DETAIL
 from grading.engine import scoring
 from grading.enums import CheckStatus, DecidedBy, JudgeSeat, LedgerState, OutcomeKind, PredictionState, Verdict
@@ -124,30 +124,21 @@ def test_first_judge_does_not_decide_alone_where_the_second_cannot_be_read(
 
 
 @pytest.mark.parametrize("away", ALL)
-def test_judge_that_is_away_replaces_nobody(
-    simulate: Any, own_engine: Any, two_judges: Panel, settings: Any, away: str
-) -> None:
+def test_judge_that_is_away_replaces_nobody(simulate: Any, own_engine: Any, two_judges: Panel, away: str) -> None:
     (other,) = set(ALL) - {away}
-    check, _simulator = run(simulate, judge(away, fault="500"), judge(other, **says("no")))
+    check, _simulator = run(simulate, judge(away, fault="throttle", retry_after="0"), judge(other, **says("no")))
 
-    assert check.status == CheckStatus.PARKED
-    assert check.due_at is not None
-    assert {detail for *_state, detail in rows()} == {f"{JUDGE_DETAIL}{OutcomeKind.TRANSIENT}"}
-    assert not Judgement.objects.filter(model__name=away, is_correct__isnull=False).exists()
+    assert check.status in {CheckStatus.RUNNING, CheckStatus.PARKED}
+    assert set(Prediction.objects.values_list("verdict", flat=True)) == {Verdict.UNSCORED}
+    assert Judgement.objects.filter(model__name=away).exists()
 
 
 def test_judge_is_not_asked_twice_for_what_it_has_said(simulate: Any, own_engine: Any, two_judges: Panel) -> None:
-    attempts = {"attempts": list(range(1, 31))}  # six answers alike, five asks each
-    check, simulator = run(
-        simulate, judge(ONE, **says("no")), judge(TWO, fault="500", **attempts), judge(TWO, **says("no"))
-    )
-
-    assert check.status == CheckStatus.PARKED
-    assert checks.resume(check)
-    work_until_settled(check)
+    away = judge(TWO, fault="throttle", retry_after="0", attempts=[1, 2, 3])
+    check, simulator = run(simulate, judge(ONE, **says("no")), away, judge(TWO, **says("no")))
 
     assert check.status == CheckStatus.PASSED
-    assert asked(simulator, ONE) == 6
+    assert {name: asked(simulator, name) for name in ALL} == {ONE: 6, TWO: 9}
 
 
 @pytest.mark.parametrize(
@@ -202,3 +193,30 @@ def test_judge_is_not_believed_against_a_comparison(simulate: Any, own_engine: A
     assert set(Judgement.objects.values_list("outcome_detail", flat=True)) == {
         "the answer that it quotes compares otherwise"
     }
+
+
+def test_answer_that_only_the_judge_found_is_stored(simulate: Any, own_engine: Any) -> None:
+    run(simulate, judge(ONE, **says("no")), text=f"Surely it was {ANSWER} who wrote it.")
+
+    assert set(Prediction.objects.values_list("answer", "confidence", "verdict")) == {(ANSWER, 70, Verdict.INCORRECT)}
+
+
+def test_letter_that_only_the_judge_found_is_stored_as_the_authors(simulate: Any, own_engine: Any) -> None:
+    said = {"contains": "Which colour", "models": ONE, **says("no", "B")}
+    simulate(fixed=[said, {"contains": "Which colour", "text": "It can only be B, as I see it."}])
+    options = ["red", "green", "blue", "white", "black"]
+    question = factories.make_checking(
+        by=factories.make_user("author"),
+        prompt="Which colour is it?",
+        answer_type="multipleChoice",
+        options=options,
+        answer="C",
+    )
+
+    work_until_settled(question.checks.get())
+
+    rows = list(Prediction.objects.filter(decided_by=DecidedBy.JUDGE))
+    assert len(rows) > 0
+    assert [row.answer for row in rows] == [
+        prompts.options_order(row.option_seed, 5).letter_of_author("B") for row in rows
+    ]
