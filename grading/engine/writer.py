@@ -87,6 +87,12 @@ class Writer(threading.Thread):
         except DatabaseError as error:
             self._write_apart(batch, error)
             return
+        except Exception as error:
+            # The boundary of the thread: if it ended, every flight would wait for ever.
+            logger.exception("batch_failed", rows=len(batch))
+            for _write, done in batch:
+                done.set_exception(error)
+            return
         for write, done in batch:
             if write in unpaid:
                 done.set_exception(NoBudget())

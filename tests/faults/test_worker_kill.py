@@ -1,79 +1,64 @@
-"""A worker that dies in the middle of checks: nothing is lost, nothing passes by it, nothing is paid twice beyond what was in flight."""
+"""Workers that die or stop in the middle of checks: nothing is lost, nothing passes by it, and paid twice is only what was open."""
 
 import signal
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from grading.enums import CheckStatus, LedgerState, PredictionState, Verdict
-from grading.models import DifficultyCheck, Ledger, Prediction, Worker
-from questions.models import Question
-from tests import factories
+from grading.enums import LedgerState, PredictionState
+from grading.models import Ledger, Prediction, Worker
+from tests.faults import world
 from tests.faults.processes import beat, wait_for, worker
-from tests.grading.conftest import simulate  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-N_QUESTIONS = 8
-FIXED = [
-    {"contains": "number 3 ", "models": "simulated-medium", "answer": "192"},
-    {"contains": "divisors", "models": "*", "answer": "17"},
-]
+VERDICTS_S = 90
 
 
-def start_checks() -> None:
-    """Eight checks of four people; the fourth question is one that a model knows."""
-    for number in range(N_QUESTIONS):
-        by = factories.make_user(f"author{number % 4}")
-        factories.make_checking(by=by, prompt=f"What is the number {number} of the list of numbers with 14 divisors?")
+def reserved() -> int:
+    """Calls that nobody has heard the end of."""
+    return Ledger.objects.filter(state=LedgerState.RESERVED).count()
 
 
-def is_settled() -> bool:
-    return not DifficultyCheck.objects.live().exists()
-
-
-def verdicts() -> Counter[str]:
-    return Counter(DifficultyCheck.objects.values_list("status", flat=True))
-
-
-def assert_every_call_is_in_the_ledger(journal: list[dict[str, Any]]) -> None:
-    asked = [line["request_id"] for line in journal]
-    assert len(asked) == len(set(asked))
-    assert set(asked) <= {str(pk) for pk in Ledger.objects.values_list("pk", flat=True)}
-
-
-def test_killed_worker_loses_nothing_and_pays_twice_only_what_was_in_flight(simulate: Any, tmp_path: Path) -> None:  # noqa: F811
-    simulator = simulate(fixed=FIXED, delay_s=[0.4, 0.8])
-    start_checks()
+def test_killed_worker_loses_nothing_and_pays_twice_only_what_was_in_flight(simulate: Any, tmp_path: Path) -> None:
+    simulator = simulate(fixed=world.FIXED, delay_s=[0.4, 0.8])
+    world.start_checks(8)
     with beat(tmp_path):
         with worker(tmp_path) as first:
             wait_for(lambda: len(simulator.journal()) >= 20, seconds=60, what="twenty calls")
             first.send_signal(signal.SIGKILL)
             first.wait(10)
-        in_flight = Ledger.objects.filter(state=LedgerState.RESERVED).count()
+        in_flight = reserved()
         with worker(tmp_path):
-            wait_for(is_settled, seconds=60, what="a verdict for every question")
+            wait_for(world.is_settled, seconds=VERDICTS_S, what="a verdict for every question")
 
     assert in_flight > 0
-    assert verdicts() == {CheckStatus.PASSED: N_QUESTIONS - 1, CheckStatus.FAILED: 1}
-    assert Counter(Question.objects.values_list("status", flat=True)) == {"eligible": N_QUESTIONS - 1, "too_easy": 1}
     assert Ledger.objects.filter(state=LedgerState.AMBIGUOUS).count() == in_flight
-    journal = simulator.journal()
-    assert_every_call_is_in_the_ledger(journal)
-    asked = Counter((line["model"], line["question_sha256"]) for line in journal)
-    twice = sum(n - 1 for n in asked.values())
-    assert twice <= in_flight
-    assert max(asked.values()) <= 2
-    assert Prediction.objects.filter(state=PredictionState.SETTLED).exclude(verdict=Verdict.UNSCORED).count() == len(
-        asked
-    )
+    world.assert_nothing_is_lost(8)
+    world.assert_every_call_is_in_the_ledger(simulator.journal())
+    world.assert_paid_twice_only_what_was_open(simulator.journal(), in_flight)
 
 
-def test_stopped_worker_ends_its_calls_and_hands_the_rest_back(simulate: Any, tmp_path: Path) -> None:  # noqa: F811
-    simulator = simulate(fixed=FIXED, delay_s=[0.4, 0.8])
-    start_checks()
+@pytest.mark.long
+def test_other_worker_takes_over_from_a_killed_one(simulate: Any, tmp_path: Path) -> None:
+    simulator = simulate(fixed=world.FIXED, delay_s=[0.4, 0.8])
+    with beat(tmp_path), worker(tmp_path, CALLS_IN_FLIGHT="16") as first, worker(tmp_path, CALLS_IN_FLIGHT="16"):
+        wait_for(lambda: Worker.objects.count() == 2, seconds=60, what="two workers")
+        world.start_checks(20)
+        wait_for(lambda: len(simulator.journal()) >= 30, seconds=60, what="thirty calls")
+        first.send_signal(signal.SIGKILL)
+        first.wait(10)
+        wait_for(world.is_settled, seconds=VERDICTS_S, what="a verdict for every question")
+
+    world.assert_nothing_is_lost(20)
+    world.assert_every_call_is_in_the_ledger(simulator.journal())
+    world.assert_paid_twice_only_what_was_open(simulator.journal(), 16)
+
+
+def test_stopped_worker_ends_its_calls_and_hands_the_rest_back(simulate: Any, tmp_path: Path) -> None:
+    simulator = simulate(fixed=world.FIXED, delay_s=[0.4, 0.8])
+    world.start_checks(8)
     with beat(tmp_path):
         with worker(tmp_path, CALLS_IN_FLIGHT="6") as first:
             wait_for(lambda: len(simulator.journal()) >= 8, seconds=60, what="eight calls")
@@ -81,12 +66,32 @@ def test_stopped_worker_ends_its_calls_and_hands_the_rest_back(simulate: Any, tm
             first.wait(20)
         held = Prediction.objects.exclude(worker=None).exclude(state=PredictionState.SETTLED).count()
         with worker(tmp_path):
-            wait_for(is_settled, seconds=60, what="a verdict for every question")
+            wait_for(world.is_settled, seconds=VERDICTS_S, what="a verdict for every question")
 
     assert (first.returncode, held) == (0, 0)
     assert Worker.objects.filter(stopped_at=None).count() == 1
     assert Ledger.objects.exclude(state=LedgerState.BILLED).count() == 0
-    journal = simulator.journal()
-    assert_every_call_is_in_the_ledger(journal)
-    assert len(journal) == Ledger.objects.count()
-    assert set(Counter((line["model"], line["question_sha256"]) for line in journal).values()) == {1}
+    world.assert_nothing_is_lost(8)
+    world.assert_every_call_is_in_the_ledger(simulator.journal())
+    assert len(simulator.journal()) == Ledger.objects.count()
+    assert set(world.asked(simulator.journal()).values()) == {1}
+
+
+@pytest.mark.long
+def test_rolling_restart_pays_for_nothing_twice(simulate: Any, tmp_path: Path) -> None:
+    simulator = simulate(fixed=world.FIXED, delay_s=[1, 3])
+    world.start_checks(24)
+    with beat(tmp_path):
+        for _deploy in range(4):
+            n_calls = len(simulator.journal())
+            with worker(tmp_path, CALLS_IN_FLIGHT="12") as running:
+                wait_for(lambda: len(simulator.journal()) >= n_calls + 15, seconds=60, what="calls")  # noqa: B023
+                running.send_signal(signal.SIGTERM)
+                running.wait(30)
+            assert (running.returncode, reserved()) == (0, 0)
+        with worker(tmp_path):
+            wait_for(world.is_settled, seconds=VERDICTS_S, what="a verdict for every question")
+
+    world.assert_nothing_is_lost(24)
+    assert len(simulator.journal()) == Ledger.objects.filter(state=LedgerState.BILLED).count()
+    assert set(world.asked(simulator.journal()).values()) == {1}
