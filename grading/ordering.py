@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from itertools import combinations
+from typing import Any, NamedTuple, TypeVar
 
 from grading.enums import Verdict
 from grading.policy import Outcome, PolicyRule, decide, waves
 
 Model = TypeVar("Model", bound=Hashable)
 
+ENOUGH = 50  # checks that asked everybody and got a score from each: with fewer the panel's own order stands
+MOST = 1_000  # newest checks to learn from, of those that asked everybody and of the others each
 # A rate from n answers of which k were right is taken as (k + 1/2) / (n + 1): no model is written off for a bad start.
 PRIOR_RIGHT, PRIOR_ALL = 0.5, 1.0
 
@@ -47,10 +51,12 @@ def learn_order(
     """The models by mean cost (USD a question, the judge's part in it) over the chance to be right where the question
     is still alive after those before them: the greedy order for early stopping.
 
-    `records` are of one answer type. Ties go to the model that stands first in `models`. Without any cost (simulated
-    models) all cost the same. On simulated panels of six the order is as cheap as the best of all 720.
+    `records` are of one answer type. Ties go to the model that stands first in `models`, and with fewer than ENOUGH
+    complete records the order of `models` stands. Without any cost (simulated models) all cost the same.
     """
-    prices = costs if any(costs.get(model) for model in models) else dict.fromkeys(models, 1.0)
+    if n_complete(models, records) < ENOUGH:
+        return list(models)
+    prices = _prices(models, costs)
     order: list[Model] = []
     while len(order) < len(models):
         alive = [record for record in records if _is_alive(record, order, models, answer_type, rule)]
@@ -59,9 +65,87 @@ def learn_order(
     return order
 
 
+def learn_waves(
+    models: Sequence[Model],
+    *,
+    sizes: Sequence[int],
+    records: Sequence[Record],
+    costs: Mapping[Model, float],
+    answer_type: str,
+    rule: PolicyRule,
+) -> list[list[Model]]:
+    """The learnt order in waves of these sizes, what they leave over being the last wave.
+
+    A wave is paid whole, so models then change places between waves while that lowers the mean cost (USD) of the
+    questions that everybody was asked: a dear model early can save two cheap ones, which no rate of its own tells.
+    """
+    order = learn_order(models, records=records, costs=costs, answer_type=answer_type, rule=rule)
+    if n_complete(models, records) < ENOUGH:
+        return cut(order, sizes)
+    cost = _MeanCost(models, records, _prices(models, costs), answer_type, rule)
+    best, least = order, cost.of(cut(order, sizes))
+    while True:
+        found = min(_swapped(best), key=lambda other: cost.of(cut(other, sizes)), default=best)
+        usd = cost.of(cut(found, sizes))
+        if usd >= least:
+            return [sorted(wave, key=order.index) for wave in cut(best, sizes)]
+        best, least = found, usd
+
+
+def n_complete(models: Sequence[Hashable], records: Sequence[Record]) -> int:
+    """How many checks asked everybody and got a score from each of these models."""
+    return sum(not record.waves and all(model in record.is_right for model in models) for record in records)
+
+
 def cut(order: Sequence[Model], sizes: Sequence[int]) -> list[list[Model]]:
     """The order in waves of these sizes; what they leave over is the last wave."""
     return [[order[position] for position in wave] for wave in waves(len(order), sizes)]
+
+
+def _prices(models: Sequence[Model], costs: Mapping[Model, float]) -> Mapping[Model, float]:
+    return costs if any(costs.get(model) for model in models) else dict.fromkeys(models, 1.0)
+
+
+def _swapped(order: Sequence[Model]) -> list[list[Model]]:
+    """The orders in which two models have changed places."""
+    found = []
+    for one, other in combinations(range(len(order)), 2):
+        changed = list(order)
+        changed[one], changed[other] = changed[other], changed[one]
+        found.append(changed)
+    return found
+
+
+class _MeanCost:
+    """What a question costs in the mean when the panel is asked in waves, by the records of those that everybody got."""
+
+    def __init__(
+        self,
+        models: Sequence[Hashable],
+        records: Sequence[Record],
+        prices: Mapping[Any, float],
+        answer_type: str,
+        rule: PolicyRule,
+    ) -> None:
+        self.models, self.prices, self.answer_type, self.rule = models, prices, answer_type, rule
+        complete = [r for r in records if not r.waves and all(model in r.is_right for model in models)]
+        self.patterns = Counter((frozenset(m for m in models if r.is_right[m]), r.n_options) for r in complete)
+
+    def of(self, plan: Sequence[Sequence[Hashable]]) -> float:
+        usd = 0.0
+        for (right, n_options), count in self.patterns.items():
+            asked: list[Hashable] = []
+            for wave in plan:
+                asked += wave
+                usd += count * sum(self.prices[model] for model in wave)
+                if self._is_ended(asked, right, n_options):
+                    break
+        return usd / self.patterns.total()
+
+    def _is_ended(self, asked: Sequence[Hashable], right: frozenset[Hashable], n_options: int) -> bool:
+        verdicts = [Verdict.CORRECT if model in right and model in asked else None for model in self.models]
+        outcome = decide(answer_type=self.answer_type, n_options=n_options, verdicts=verdicts, rule=self.rule)
+        return outcome is Outcome.FAIL
 
 
 def _is_alive(

@@ -16,14 +16,11 @@ from grading.models import DifficultyCheck, Ledger, PanelMember, Policy, Predict
 from grading.ordering import Record
 from questions.models import Revision
 
-ENOUGH = 50  # checks that asked every model and got a score from each: with fewer the panel's own order stands
-MOST = 1_000  # newest checks that are read, of those that asked everybody and of the others each
-
 
 def plan_for(members: Sequence[PanelMember], *, revision: Revision, policy: Policy) -> list[list[int]]:
     """Model ids wave by wave for a question of this kind: as learnt where the policy says so, else as the panel says."""
     if not policy.orders_waves:
-        return _cut([member.model_id for member in members], members)
+        return ordering.cut([member.model_id for member in members], _sizes(members))
     kind = {
         "panel_id": members[0].panel_id,
         "policy": policy,
@@ -40,25 +37,23 @@ def plan_for(members: Sequence[PanelMember], *, revision: Revision, policy: Poli
 
 
 def learn(members: Sequence[PanelMember], *, revision: Revision, policy: Policy) -> tuple[list[list[int]], int]:
-    """Model ids wave by wave as earlier checks teach it, and how many checks of everybody taught it (0: too few)."""
+    """Model ids wave by wave as earlier checks teach it, and how many of those asked everybody; too few teach nothing."""
     models = [member.model_id for member in members]
     records, hashes = _records(members[0].panel_id, revision)
-    n_complete = sum(not record.waves and all(model in record.is_right for model in models) for record in records)
-    if n_complete < ENOUGH:
-        return _cut(models, members), 0
-    order = ordering.learn_order(
+    waves = ordering.learn_waves(
         models,
+        sizes=_sizes(members),
         records=records,
         costs=_costs(members[0].panel_id, hashes),
         answer_type=revision.answer_type,
         rule=rule_of(policy),
     )
-    return _cut(order, members), n_complete
+    return waves, ordering.n_complete(models, records)
 
 
-def _cut(models: Sequence[int], members: Sequence[PanelMember]) -> list[list[int]]:
-    """The models in waves of the panel's sizes."""
-    return ordering.cut(models, list(Counter(member.wave for member in members).values()))
+def _sizes(members: Sequence[PanelMember]) -> list[int]:
+    """How many models stand in each wave of the panel."""
+    return list(Counter(member.wave for member in members).values())
 
 
 def _records(panel_id: int, revision: Revision) -> tuple[list[Record], list[str]]:
@@ -71,10 +66,10 @@ def _records(panel_id: int, revision: Revision) -> tuple[list[Record], list[str]
         .order_by("-created_at")
     )
     facts = ("tested_hash", "plan", "revision__options", "is_run_all")
-    for_all = list(checks.filter(is_run_all=True).values_list(*facts)[:MOST])
-    if len(for_all) < ENOUGH:
+    for_all = list(checks.filter(is_run_all=True).values_list(*facts)[: ordering.MOST])
+    if len(for_all) < ordering.ENOUGH:
         return [], []
-    newest = {row[0]: row for row in [*checks.filter(is_run_all=False).values_list(*facts)[:MOST], *for_all]}
+    newest = {row[0]: row for row in [*checks.filter(is_run_all=False).values_list(*facts)[: ordering.MOST], *for_all]}
     said: dict[str, dict[Any, bool]] = {tested_hash: {} for tested_hash in newest}
     rows = Prediction.objects.filter(tested_hash__in=newest, panel=panel_id, draw=0).exclude(verdict=Verdict.UNSCORED)
     for tested_hash, model, verdict in rows.values_list("tested_hash", "model", "verdict"):
