@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import json
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ class Provider:
         self.journal = journal
         self.token = token
         self.attempts = Attempts()
-        self.limiter = Limiter(script.requests_per_second)
+        self.limiters = defaultdict[str, Limiter](lambda: Limiter(script.requests_per_second))
 
     async def healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -98,7 +98,7 @@ class Provider:
         if not is_simulated(asked.model):
             return _error(404, "model_not_found", "this provider has simulated models only")
         request_id = request.headers.get("X-Client-Request-Id", "")[:100]
-        if not self.limiter.admits():
+        if not self.limiters[model].admits():
             return await _send(request, self._refuse_by_rate(asked, name, request_id))
         reply = self._decide(asked, name, token_limit, request_id)
         await asyncio.sleep(self._delay_s(asked))
