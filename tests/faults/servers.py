@@ -106,6 +106,7 @@ class Database:
         server = next(child for child in self._services.children if child.name == "postgres")
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
+        connection.close()
 
     def start_again(self) -> None:
         """Start it on what it has written."""
