@@ -6,7 +6,7 @@ between loses nothing: the sweep handles what is unhandled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -95,21 +95,19 @@ REACTIONS: dict[str, tuple[Reaction, ...]] = {
 }
 
 
-def handle(change_id: int) -> None:
-    """Run the reactions to one status change, once; hints to workers leave after the commit."""
+def handle(*change_ids: int) -> None:
+    """Run the reactions to status changes, once and all or none; hints to workers leave after the commit."""
     hints = []
     with transaction.atomic():
-        change = (
+        changes = list(
             StatusChange.objects.select_for_update(of=("self",), skip_locked=True)
             .select_related("question__contributor", "question__call", "revision", "by")
-            .filter(pk=change_id, handled_at=None)
-            .first()
+            .filter(pk__in=change_ids, handled_at=None)
+            .order_by("pk")
         )
-        if change is None:
-            return
-        hints = [hint for reaction in REACTIONS[change.after] if (hint := reaction(change))]
-        change.handled_at = timezone.now()
-        change.save(update_fields=["handled_at"])
+        for change in changes:
+            hints += [hint for reaction in REACTIONS[change.after] if (hint := reaction(change))]
+        StatusChange.objects.filter(pk__in=[change.pk for change in changes]).update(handled_at=timezone.now())
     for hint in hints:
         send_hint(hint)
 
@@ -122,12 +120,12 @@ def send_hint(hint: Callable[[], Any]) -> None:
         logger.warning("broker_unreachable", error=type(error).__name__)
 
 
-def on_status_changed(*, change_id: int, **_kwargs: object) -> None:
-    """React at once, in the process that made the change; a failure is left to the sweep and logged."""
+def on_status_changed(*, change_ids: Sequence[int], **_kwargs: object) -> None:
+    """React at once, in the process that made the changes; a failure is left to the sweep and logged."""
     try:
-        handle(change_id)
+        handle(*change_ids)
     except DatabaseError as error:
-        logger.warning("reaction_failed", change=change_id, error=type(error).__name__)
+        logger.warning("reaction_failed", changes=list(change_ids), error=type(error).__name__)
 
 
 def sweep() -> int:

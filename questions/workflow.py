@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -17,7 +18,7 @@ from questions import guards
 from questions.enums import Action, Status
 from questions.models import Question, Revision, StatusChange
 
-status_changed = Signal()  # sent after commit with change_id=
+status_changed = Signal()  # sent after commit with change_ids=
 
 
 class InvalidTransition(Exception):
@@ -30,6 +31,14 @@ class Refused(Exception):
     def __init__(self, sentences: list[str]) -> None:
         super().__init__(" ".join(sentences))
         self.sentences = sentences
+
+
+class Move(NamedTuple):
+    """A question that is to move, the revision that it moves for, and why."""
+
+    question: Question
+    revision: Revision
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,11 +154,54 @@ def advance(
             reason_code=reason_code,
         )
         log.record(f"question.{action}", by=by, on=question, before=before, after=target, reason=reason)
-        transaction.on_commit(lambda: status_changed.send(sender=Question, change_id=change.pk))
+        transaction.on_commit(lambda: status_changed.send(sender=Question, change_ids=[change.pk]))
     question.status, question.status_changed_at = target, now
     for name, value in changes.items():
         setattr(question, name, value)
     return change
+
+
+def advance_all(moves: Sequence[Move], action: str) -> list[StatusChange]:
+    """Move questions by one row of the table at once, by the platform, and return the changes.
+
+    What is written is the same as by `advance` for each; a question that is elsewhere by now is left out.
+    """
+    row = TRANSITIONS[action]
+    target, now = row.targets[0], timezone.now()
+    for move in moves:
+        _ask(row, move.question, None)
+    with transaction.atomic():
+        found = Question.objects.select_for_update().filter(pk__in=[move.question.pk for move in moves])
+        before = dict(found.filter(status__in=row.sources).order_by("pk").values_list("pk", "status"))
+        moves = [move for move in moves if move.question.pk in before]
+        if not moves:
+            return []
+        Question.objects.filter(pk__in=before).update(status=target, status_changed_at=now)
+        changes = StatusChange.objects.bulk_create(
+            [
+                StatusChange(
+                    question=move.question,
+                    revision=move.revision,
+                    action=action,
+                    before=before[move.question.pk],
+                    after=target,
+                    at=now,
+                    reason=move.reason,
+                )
+                for move in moves
+            ]
+        )
+        log.record_all(
+            [
+                log.Act(f"question.{action}", move.question, before[move.question.pk], target, move.reason)
+                for move in moves
+            ],
+            by=None,
+        )
+        transaction.on_commit(
+            lambda: status_changed.send(sender=Question, change_ids=[change.pk for change in changes])
+        )
+    return changes
 
 
 def _ask(row: Transition, question: Question, by: Any) -> None:

@@ -1,8 +1,8 @@
 """The difficulty check of a question: where it stands, its plan, its settling, and what people may do to it."""
 
 from grading.checks.people import clear_alarm, contest, judge_by_person, resolve_contest
-from grading.checks.settling import JUDGE_DETAIL, PASSING_KINDS, resume, settle, settle_ready, sweep
-from grading.checks.standing import TERMINAL, Key, Seat, Standing, members_for, standing_of
+from grading.checks.settling import JUDGE_DETAIL, PASSING_KINDS, resume, settle, settle_landed, settle_ready, sweep
+from grading.checks.standing import TERMINAL, Key, Seat, Standing, members_for, seats_of, standing_of
 from grading.checks.starting import cancel, open_check, try_number
 from grading.checks.substituting import substitute
 
@@ -21,7 +21,9 @@ __all__ = [
     "open_check",
     "resolve_contest",
     "resume",
+    "seats_of",
     "settle",
+    "settle_landed",
     "settle_ready",
     "standing_of",
     "substitute",

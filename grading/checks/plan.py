@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -13,37 +13,74 @@ from grading.enums import CheckStatus, OutcomeKind, PredictionState
 from grading.models import DifficultyCheck, Prediction
 
 
-def ask(check: DifficultyCheck, seats: Sequence[Seat], *, draw: int) -> bool:
-    """Make the rows of these seats due, and return whether all of them were scored before: an answer is never drawn again."""
-    Prediction.objects.bulk_create(
-        [
-            Prediction(
-                tested_hash=check.tested_hash,
-                revision=check.revision,
-                panel_id=check.panel_id,
-                model=seat.model,
-                wave=seat.wave,
-                position=seat.position,
-                draw=draw,
-                option_seed=secrets.randbits(48),
-            )
-            for seat in seats
-        ],
-        ignore_conflicts=True,
-    )
-    known = Prediction.objects.filter(
-        tested_hash=check.tested_hash,
-        panel=check.panel_id,
-        draw=draw,
-        model__in=[seat.model.pk for seat in seats],
-    )
-    known.filter(state=PredictionState.SKIPPED).update(state=PredictionState.WAITING, due_at=timezone.now())
-    # Of the further draws nothing shows before the decision, and so not here either.
-    check.wave = max(seat.wave for seat in seats) if draw == 0 else check.wave
-    check.status = CheckStatus.RUNNING if check.started_at else CheckStatus.QUEUED
-    check.due_at = timezone.now()
-    check.save(update_fields=["wave", "status", "due_at"])
-    return known.filter(state__in=TERMINAL).count() == len(seats)
+class Wanted(NamedTuple):
+    """The answers that a check needs next: of whom, in which draw."""
+
+    check: DifficultyCheck
+    seats: Sequence[Seat]
+    draw: int
+
+
+def ask_all(wanted: Sequence[Wanted]) -> list[DifficultyCheck]:
+    """Make the rows due, and return the checks of which all were scored before: an answer is never drawn again."""
+    if not wanted:
+        return []
+    Prediction.objects.bulk_create([row for part in wanted for row in _rows(part)], ignore_conflicts=True)
+    states = _states(wanted)
+    skipped = [pk for found in states.values() for pk, state in found if state == PredictionState.SKIPPED]
+    if skipped:
+        Prediction.objects.filter(pk__in=skipped).update(state=PredictionState.WAITING, due_at=timezone.now())
+    _mark_asked(wanted)
+    return [
+        part.check
+        for part in wanted
+        if len(part.seats) == sum(state in TERMINAL for _pk, state in states.get(_place(part), ()))
+    ]
+
+
+def _rows(part: Wanted) -> list[Prediction]:
+    return [
+        Prediction(
+            tested_hash=part.check.tested_hash,
+            revision_id=part.check.revision_id,
+            panel_id=part.check.panel_id,
+            model_id=seat.model.pk,
+            wave=seat.wave,
+            position=seat.position,
+            draw=part.draw,
+            option_seed=secrets.randbits(48),
+        )
+        for seat in part.seats
+    ]
+
+
+def _place(part: Wanted) -> tuple[str, int, int]:
+    return part.check.tested_hash, part.check.panel_id, part.draw
+
+
+def _states(wanted: Sequence[Wanted]) -> dict[tuple[str, int, int], list[tuple[Any, str]]]:
+    """Key and state of the wanted rows, by text, panel and draw."""
+    models = {_place(part): {seat.model.pk for seat in part.seats} for part in wanted}
+    rows = Prediction.objects.filter(tested_hash__in={part.check.tested_hash for part in wanted})
+    states: dict[tuple[str, int, int], list[tuple[Any, str]]] = {}
+    for tested_hash, panel, draw, model, pk, state in rows.order_by().values_list(
+        "tested_hash", "panel_id", "draw", "model_id", "pk", "state"
+    ):
+        if model in models.get((tested_hash, panel, draw), ()):
+            states.setdefault((tested_hash, panel, draw), []).append((pk, state))
+    return states
+
+
+def _mark_asked(wanted: Sequence[Wanted]) -> None:
+    now, alike = timezone.now(), {}
+    for check, seats, draw in wanted:
+        # Of the further draws nothing shows before the decision, and so not here either.
+        check.wave = max(seat.wave for seat in seats) if draw == 0 else check.wave
+        check.status = CheckStatus.RUNNING if check.started_at else CheckStatus.QUEUED
+        check.due_at = now
+        alike.setdefault((check.wave, check.status), []).append(check.pk)
+    for (wave, status), pks in alike.items():
+        DifficultyCheck.objects.filter(pk__in=pks).update(wave=wave, status=status, due_at=now)
 
 
 def ask_again(rows: Any) -> None:
@@ -65,12 +102,30 @@ def rows(check: DifficultyCheck) -> Any:
 
 def end(check: DifficultyCheck, status: str, reason: str) -> None:
     """End a live check. What it alone still waited for is marked as not needed, unless it asks every model anyhow."""
-    check.status, check.outcome_reason, check.parked_reason, check.due_at = status, reason, "", None
-    check.settled_at = timezone.now()
-    check.save(update_fields=["status", "outcome_reason", "parked_reason", "due_at", "settled_at"])
-    if check.is_run_all and status != CheckStatus.CANCELLED:
-        return
-    others = DifficultyCheck.objects.live().filter(tested_hash=check.tested_hash, panel=check.panel_id)
-    if not others.exclude(pk=check.pk).exists():
-        waiting = rows(check).filter(state=PredictionState.WAITING)
-        waiting.update(state=PredictionState.SKIPPED, worker=None)
+    end_all([(check, reason)], status)
+
+
+def end_all(ended: Sequence[tuple[DifficultyCheck, str]], status: str) -> None:
+    """End live checks in the same way, each for its reason."""
+    now = timezone.now()
+    alike: dict[str, list[Any]] = {}
+    for check, reason in ended:
+        check.status, check.outcome_reason, check.parked_reason, check.due_at = status, reason, "", None
+        check.settled_at = now
+        alike.setdefault(reason, []).append(check.pk)
+    for reason, pks in alike.items():
+        DifficultyCheck.objects.filter(pk__in=pks).update(
+            status=status, outcome_reason=reason, parked_reason="", due_at=None, settled_at=now
+        )
+    _skip_waiting([check for check, _reason in ended if not check.is_run_all or status == CheckStatus.CANCELLED])
+
+
+def _skip_waiting(ended: Sequence[DifficultyCheck]) -> None:
+    """Mark as not needed what these checks waited for, unless another live check waits for it."""
+    hashes = {check.tested_hash for check in ended}
+    waiting = Prediction.objects.filter(tested_hash__in=hashes, state=PredictionState.WAITING)
+    waited_for = set(waiting.order_by().values_list("tested_hash", "panel_id"))
+    live = set(DifficultyCheck.objects.live().filter(tested_hash__in=hashes).values_list("tested_hash", "panel_id"))
+    for check in ended:
+        if (check.tested_hash, check.panel_id) in waited_for - live:
+            rows(check).filter(state=PredictionState.WAITING).update(state=PredictionState.SKIPPED, worker=None)

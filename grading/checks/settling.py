@@ -2,46 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from grading.checks import plan
 from grading.checks.standing import TERMINAL, Key, Seat, Standing, standing_of, standings
-from grading.enums import CheckStatus, OutcomeKind, PredictionState, Verdict
+from grading.enums import JUDGE_DETAIL, CheckStatus, OutcomeKind, PredictionState, Verdict
 from grading.models import DifficultyCheck, Prediction
 from grading.policy import Outcome
 from hle_site.audit import log
 from questions import workflow
 from questions.enums import Action, Status
+from questions.models import Revision
 
 logger = structlog.get_logger(__name__)
 
 # Kinds that pass by themselves once the provider is back; all others wait for a person.
 PASSING_KINDS = {OutcomeKind.THROTTLED, OutcomeKind.TRANSIENT}
-JUDGE_DETAIL = "judge: "  # how outcome_detail tells what happened to the judge of a complete answer
+OPEN = (CheckStatus.QUEUED, CheckStatus.RUNNING)
+OPEN_STATES = {PredictionState.WAITING, PredictionState.ASKED, PredictionState.ANSWERED}
+DECISIONS = {
+    Outcome.PASS: (CheckStatus.PASSED, Action.PASS_CHECK),
+    Outcome.FAIL: (CheckStatus.FAILED, Action.FAIL_CHECK),
+}
+AT_ONCE = 25  # checks in one transaction
 
 
 def settle_ready(keys: Iterable[Key]) -> int:
     """Move on every live check of these texts that can move, and return how many did."""
     wanted = set(keys)
-    checks = (
-        DifficultyCheck.objects.filter(
-            status__in=[CheckStatus.QUEUED, CheckStatus.RUNNING], tested_hash__in={key.tested_hash for key in wanted}
-        )
-        .select_related("revision", "policy", "question")
-        .order_by("created_at")
+    found = DifficultyCheck.objects.filter(status__in=OPEN, tested_hash__in={key.tested_hash for key in wanted})
+    rows = found.order_by("created_at").values_list("pk", "tested_hash", "panel_id")
+    pks = [pk for pk, *key in rows if Key(*key) in wanted]
+    return sum(_settle_some(pks[start : start + AT_ONCE]) for start in range(0, len(pks), AT_ONCE))
+
+
+def settle_landed(keys: Iterable[Key]) -> int:
+    """As `settle_ready`, for texts of which an answer has come in: looks only where none is open or one was right."""
+    wanted = set(keys)
+    rows = Prediction.objects.filter(tested_hash__in={key.tested_hash for key in wanted}).values_list(
+        "tested_hash", "panel_id", "state", "verdict"
     )
-    checks = [check for check in checks if Key(check.tested_hash, check.panel_id) in wanted]
-    return sum(_settle_apart(check) for check, ahead in standings(checks) if ahead.needs_action)
+    is_open = {Key(*key) for *key, state, _verdict in rows if state in OPEN_STATES}
+    is_right = {Key(*key) for *key, _state, verdict in rows if verdict == Verdict.CORRECT}
+    return settle_ready(wanted - (is_open - is_right))
+
+
+def _settle_some(pks: Sequence[Any]) -> int:
+    """Settle these together; when that fails, each apart, so that what is wrong with one holds up none of the others."""
+    try:
+        return _settle_together(pks)
+    except OperationalError:
+        raise
+    except Exception:
+        logger.exception("settled_apart", checks=len(pks))
+        return sum(map(_settle_apart, DifficultyCheck.objects.filter(pk__in=pks)))
+
+
+def _settle_together(pks: Sequence[Any]) -> int:
+    """As `settle` for each, in one transaction with few statements."""
+    with transaction.atomic():
+        checks = list(_locked().filter(pk__in=pks, status__in=OPEN).order_by("pk"))
+        left = [check for check in checks if check.question.status != Status.CHECKING]
+        for check in left:
+            plan.end(check, CheckStatus.CANCELLED, "")
+        ahead = [pair for pair in standings([check for check in checks if check not in left]) if pair[1].needs_action]
+        n_decided = sum(_decide_all([pair for pair in ahead if pair[1].outcome == how]) for how in DECISIONS)
+        undecided = [pair for pair in ahead if pair[1].outcome not in DECISIONS]
+        _ask_all([pair for pair in undecided if pair[1].due is not None])
+        for check, standing in undecided:
+            if standing.due is None:
+                _park(check, standing)
+        return len(left) + n_decided + len(undecided)
+
+
+def _decide_all(decided: list[tuple[DifficultyCheck, Standing]]) -> int:
+    """End checks that came to the same outcome, apart from those whose question has moved on meanwhile."""
+    if not decided:
+        return 0
+    status, action = DECISIONS[decided[0][1].outcome]
+    moves = [workflow.Move(check.question, check.revision, _reason(standing)) for check, standing in decided]
+    moved = {change.question_id for change in workflow.advance_all(moves, action)}
+    ended = [
+        (check, move.reason)
+        for (check, _standing), move in zip(decided, moves, strict=True)
+        if check.question_id in moved
+    ]
+    plan.end_all(ended, status)
+    return len(ended)
+
+
+def _ask_all(pairs: list[tuple[DifficultyCheck, Standing]]) -> None:
+    wanted = []
+    for check, standing in pairs:
+        assert standing.due is not None
+        draw, positions = standing.due
+        wanted.append(plan.Wanted(check, [standing.seats[position] for position in positions], draw))
+    for check in plan.ask_all(wanted):
+        transaction.on_commit(partial(settle, check))
+
+
+def _locked() -> Any:
+    """Checks with what their standing is read from; the long texts of a question are not among it."""
+    return (
+        DifficultyCheck.objects.select_for_update(of=("self",))
+        .select_related("revision", "policy", "question")
+        .defer(*(f"revision__{name}" for name in Revision.SUPPORTING), "revision__prompt")
+    )
 
 
 def _settle_apart(check: DifficultyCheck) -> bool:
@@ -66,12 +143,8 @@ def settle(check: DifficultyCheck) -> bool:
 
 def _settle_locked(pk: Any) -> bool:
     with transaction.atomic():
-        check = (
-            DifficultyCheck.objects.select_for_update(of=("self",))
-            .select_related("revision", "policy", "question")
-            .get(pk=pk)
-        )
-        if check.status not in {CheckStatus.QUEUED, CheckStatus.RUNNING}:
+        check = _locked().get(pk=pk)
+        if check.status not in OPEN:
             return False
         if check.question.status != Status.CHECKING:
             plan.end(check, CheckStatus.CANCELLED, "")
@@ -84,7 +157,7 @@ def _settle_locked(pk: Any) -> bool:
 
 
 def _move(check: DifficultyCheck, standing: Standing) -> None:
-    if standing.outcome in {Outcome.PASS, Outcome.FAIL}:
+    if standing.outcome in DECISIONS:
         _decide(check, standing)
     elif standing.due is not None:
         ask(check, standing)
@@ -94,23 +167,14 @@ def _move(check: DifficultyCheck, standing: Standing) -> None:
 
 def ask(check: DifficultyCheck, standing: Standing) -> None:
     """Ask who is due next; when all of that was scored before, the check moves on at once."""
-    assert standing.due is not None
-    draw, positions = standing.due
-    if plan.ask(check, [standing.seats[position] for position in positions], draw=draw):
-        transaction.on_commit(lambda: settle(check))
+    _ask_all([(check, standing)])
 
 
 def _decide(check: DifficultyCheck, standing: Standing) -> None:
-    passed = standing.outcome == Outcome.PASS
-    check.outcome_reason = _reason(standing)
-    plan.end(check, CheckStatus.PASSED if passed else CheckStatus.FAILED, check.outcome_reason)
-    workflow.advance(
-        check.question,
-        Action.PASS_CHECK if passed else Action.FAIL_CHECK,
-        by=None,
-        revision=check.revision,
-        reason=check.outcome_reason,
-    )
+    status, action = DECISIONS[standing.outcome]
+    reason = _reason(standing)
+    plan.end(check, status, reason)
+    workflow.advance(check.question, action, by=None, revision=check.revision, reason=reason)
 
 
 def _reason(standing: Standing) -> str:
@@ -154,13 +218,9 @@ def _passes(row: Prediction) -> bool:
 
 
 def _parked_reason(unscored: list[tuple[Seat, Prediction]]) -> str:
-    parts = list(dict.fromkeys(f"{seat.model.label}: {_what(row)}" for seat, row in unscored))
+    parts = list(dict.fromkeys(f"{seat.model.label}: {row.why_unscored}" for seat, row in unscored))
     more = [_("and %(n)d more") % {"n": len(parts) - 3}] if len(parts) > 3 else []
     return ("; ".join(parts[:3] + more) + ". " + _("Not counted."))[:300]
-
-
-def _what(row: Prediction) -> str:
-    return _("no readable judgement") if row.outcome == OutcomeKind.ANSWER else row.get_outcome_display()
 
 
 def resume(check: DifficultyCheck, *, by: Any = None) -> bool:
@@ -188,7 +248,5 @@ def sweep() -> int:
     now = timezone.now()
     due = list(DifficultyCheck.objects.filter(status=CheckStatus.PARKED, due_at__lte=now)[:200])
     moved = sum(resume(check) for check in due)
-    running = DifficultyCheck.objects.filter(status__in=[CheckStatus.QUEUED, CheckStatus.RUNNING]).values_list(
-        "tested_hash", "panel"
-    )
+    running = DifficultyCheck.objects.filter(status__in=OPEN).values_list("tested_hash", "panel")
     return moved + settle_ready(Key(*pair) for pair in running[:2_000])

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from grading import checks, llm
 from grading.checks import Key
-from grading.engine import claims, leases
+from grading.engine import again, claims, leases
 from grading.engine.flight import IMAGES_AT_ONCE, fly
 from grading.engine.held import Shared
 from grading.engine.writer import Writer
@@ -29,12 +29,12 @@ from grading.models import Prediction
 logger = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-GATHER_S = 0.05  # answers that come close together are settled together
+GATHER_S = 0.1  # answers that come close together are settled together
 SHORT_WAIT_S = 2.0  # a re-ask that is due so soon is waited for
 LONGEST_RUN_S = 1_800.0  # then the task ends, so that its message is acknowledged long before it would come again
-CLAIM_SHARE = 16  # no claim for less than this part of the places: each looks at the whole queue
+CLAIM_SHARE = 16  # no claim for less than this part of the places
 SCORERS = 2
-DATABASE_THREADS = 2
+DATABASE_THREADS = 2  # for what is rare
 PATIENCE = 60  # turns without a call under way: then the sweep looks after what seems to be due
 
 
@@ -47,15 +47,20 @@ class Engine:
         self.heart.start()
         self.writer = Writer(self.worker_id)
         self.writer.start()
+        self.turns = claims.Turns(self.worker_id)
         self.flights: dict[uuid.UUID, asyncio.Task[None]] = {}
         self.touched: set[Key] = set()
         self._settling: asyncio.Task[None] | None = None
         self.stopping = threading.Event()
         self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="scorer")
         self._database = ThreadPoolExecutor(DATABASE_THREADS, thread_name_prefix="database")
+        self._claimer = ThreadPoolExecutor(1, thread_name_prefix="claimer")
+        self._settler = ThreadPoolExecutor(1, thread_name_prefix="settler")
         self._lock = threading.Lock()
         self._is_pumping = False
         self._is_wanted = False
+        self._has_lost = True
+        self._claimed_at = 0.0
         self._news = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         connection.close()
@@ -76,12 +81,19 @@ class Engine:
             self._is_pumping = True
         return self._pump_while_wanted()
 
+    def judge_again(self, most: int) -> int:
+        """Put up to `most` due judgements before their judges once more; return how many there were. Waits like `work`."""
+        if connection.in_atomic_block:
+            raise RuntimeError("the engine waits for calls and cannot do that inside a transaction")
+        connection.close()
+        return llm.run(self._judge_again(most), deadline_s=LONGEST_RUN_S)
+
     def _pump_while_wanted(self) -> float | None:
         due_s = None
         try:
             while self._take_want():
                 self.flights.clear()
-                self._settling = None
+                self._settling, self._has_lost = None, True
                 due_s = llm.run(self._pump(), deadline_s=2 * LONGEST_RUN_S)
         except BaseException:
             with self._lock:
@@ -111,11 +123,19 @@ class Engine:
         self.stop()
         self.writer.stop()
         self.heart.stop()
-        self._scorers.shutdown()
+        for threads in (self._scorers, self._claimer, self._settler):
+            threads.shutdown()
         self._database.submit(_in_connection, leases.sign_off, self.worker_id).result(10)
         self._database.shutdown()
 
     # --- on the loop ---
+
+    async def _judge_again(self, most: int) -> int:
+        shared = self._shared()
+        try:
+            return await again.run(self.worker_id, shared, most=most)
+        finally:
+            await shared.redis.aclose()
 
     async def _pump(self) -> float | None:
         """Claim and fly until nothing is due within a moment; return seconds until the next row is due."""
@@ -144,23 +164,37 @@ class Engine:
             if self._settling:
                 await asyncio.gather(self._settling, return_exceptions=True)
             await shared.redis.aclose()
+            for threads in (self._claimer, self._settler):
+                await self._in(threads, _disconnect)
 
     async def _turn(self, shared: Shared, *, may_claim: bool) -> float | None:
         """Claim what there is room for and settle what was touched; seconds until the next row is due when nothing is under way."""
-        room = settings.CALLS_IN_FLIGHT - len(self.flights)
-        if may_claim and room > settings.CALLS_IN_FLIGHT // CLAIM_SHARE and not self.stopping.is_set():
-            self._is_wanted = False
-            claimed = await self._in_database(claims.claim, self.worker_id, room, list(self.flights))
-            self.touched |= claimed.lost
-            for row in claimed.rows:
-                self._launch(row, shared)
+        if may_claim and not self.stopping.is_set():
+            await self._claim(shared)
         if self.stopping.is_set():
             self._cancel_young(shared)
         if self.touched and self._settling is None:
             self._settling = asyncio.create_task(self._settle())
         if self.flights or self._settling:
             return None
-        return await self._in_database(claims.next_due_s)
+        return await self._in(self._claimer, claims.next_due_s)
+
+    async def _claim(self, shared: Shared) -> None:
+        """Fill the free places, if rows may have become due since the last look, and if it is worth one."""
+        room = settings.CALLS_IN_FLIGHT - len(self.flights)
+        is_idle = not self.flights and not self._settling
+        is_time = time.monotonic() - self._claimed_at >= TICK_S
+        if room <= settings.CALLS_IN_FLIGHT // CLAIM_SHARE or not (
+            self._is_wanted or self.turns.has_more or is_idle or is_time
+        ):
+            return
+        self._is_wanted, self._claimed_at = False, time.monotonic()
+        flying = list(self.flights) if self._has_lost else None
+        claimed = await self._in(self._claimer, self.turns.claim, room, flying)
+        self._has_lost = False
+        self.touched |= claimed.lost
+        for row in claimed.rows:
+            self._launch(row, shared)
 
     def _cancel_young(self, shared: Shared) -> None:
         """Give up calls that have only begun, if the site wants a quick stop: they are asked once more by whoever takes them over."""
@@ -173,7 +207,8 @@ class Engine:
         """Move on the checks whose answers have come in, beside the calls of all others."""
         touched, self.touched = self.touched, set()
         try:
-            await self._in_database(checks.settle_ready, touched)
+            if await self._in(self._settler, checks.settle_landed, touched):
+                self._is_wanted = True  # a wave may have been opened
         except DatabaseError as error:
             logger.warning("settling_put_off", error=type(error).__name__)
             self.touched |= touched
@@ -198,6 +233,7 @@ class Engine:
     def _land(self, row: Prediction, done: asyncio.Task[None]) -> None:
         if not done.cancelled() and done.exception() is not None:
             logger.error("row_left_to_the_next_claim", prediction=str(row.pk), error=type(done.exception()).__name__)
+            self._has_lost = True
         self.flights.pop(row.pk, None)
         self.touched.add(Key(row.tested_hash, row.panel_id))
         self._news.set()
@@ -236,6 +272,22 @@ class Engine:
 
     async def _in_database(self, function: Callable[..., Any], *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._database, _in_connection, function, *values)
+
+    async def _in(self, thread: ThreadPoolExecutor, function: Callable[..., Any], *values: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(thread, _in_kept_connection, function, *values)
+
+
+def _disconnect() -> None:
+    connection.close()
+
+
+def _in_kept_connection(function: Callable[..., Any], *values: Any) -> Any:
+    """For a thread whose connection is closed at the end of the run; one that has failed is not used again."""
+    try:
+        return function(*values)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _in_connection(function: Callable[..., Any], *values: Any) -> Any:

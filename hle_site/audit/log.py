@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection, transaction
@@ -36,6 +37,16 @@ def _hash_of(event: AuditEvent) -> str:
     return hashlib.sha256((event.previous_hash + canonical).encode()).hexdigest()
 
 
+class Act(NamedTuple):
+    """What was done to one object; `reason` is stored apart from the chain, which holds its hash only."""
+
+    action: str
+    on: Any
+    before: str = ""
+    after: str = ""
+    reason: str = ""
+
+
 def record(
     action: str,
     *,
@@ -49,26 +60,43 @@ def record(
 
     `by` is a user, or None for the platform; `on` is the object acted upon. `reason` is stored apart from the chain, which holds its hash only.
     """
+    return record_all([Act(action, on, before, after, reason)], by=by)[0]
+
+
+def record_all(acts: Sequence[Act], *, by: Any) -> list[AuditEvent]:
+    """Append an event for each act in the caller's transaction, in this order."""
     with transaction.atomic():
         at = _database_now()
         last = AuditEvent.objects.order_by("-sequence").values_list("hash", flat=True).first()
+        events = _chained(acts, by=by, at=at, last=last or FIRST_HASH)
+        AuditEvent.objects.bulk_create(events)
+        reasons = [
+            AuditReason(event=event, text=act.reason) for act, event in zip(acts, events, strict=True) if act.reason
+        ]
+        if reasons:
+            AuditReason.objects.bulk_create(reasons)
+    return events
+
+
+def _chained(acts: Sequence[Act], *, by: Any, at: Any, last: str) -> list[AuditEvent]:
+    request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))
+    events = []
+    for act in acts:
         event = AuditEvent(
             at=at,
             actor_id=getattr(by, "pk", None),
-            action=action,
-            object_type=on._meta.label_lower,
-            object_id=str(on.pk),
-            before=before,
-            after=after,
-            reason_hash=hashlib.sha256(reason.encode("utf-8", "surrogatepass")).hexdigest() if reason else "",
-            request_id=str(structlog.contextvars.get_contextvars().get("request_id", "")),
-            previous_hash=last or FIRST_HASH,
+            action=act.action,
+            object_type=act.on._meta.label_lower,
+            object_id=str(act.on.pk),
+            before=act.before,
+            after=act.after,
+            reason_hash=hashlib.sha256(act.reason.encode("utf-8", "surrogatepass")).hexdigest() if act.reason else "",
+            request_id=request_id,
+            previous_hash=last,
         )
-        event.hash = _hash_of(event)
-        event.save(force_insert=True)
-        if reason:
-            AuditReason.objects.create(event=event, text=reason)
-    return event
+        event.hash = last = _hash_of(event)
+        events.append(event)
+    return events
 
 
 def is_intact(event: AuditEvent) -> bool:

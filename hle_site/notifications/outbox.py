@@ -16,10 +16,12 @@ def notify(
     Subject and body must not hold question text; `path` is where the reader goes next.
     """
     key = f"{kind}:{key}:{recipient.pk}"
-    _notice, is_new = Notice.objects.get_or_create(
-        key=key, defaults={"recipient": recipient, "kind": kind, "subject": subject, "body": body, "path": path}
-    )
-    if not is_new or not is_mailed:
+    if Notice.objects.filter(key=key).exists():
         return
-    text = f"{body}\n\n{settings.SITE_URL.rstrip('/')}{path}\n\n{_('You can read this on the site as well.')}\n"
-    Mail.objects.get_or_create(key=key, defaults={"recipient": recipient, "subject": subject, "body": text})
+    # Of two writers at once both come to here, and the key lets one row through.
+    notice = Notice(key=key, recipient=recipient, kind=kind, subject=subject, body=body, path=path)
+    Notice.objects.bulk_create([notice], ignore_conflicts=True)
+    if is_mailed:
+        text = f"{body}\n\n{settings.SITE_URL.rstrip('/')}{path}\n\n{_('You can read this on the site as well.')}\n"
+        mail = Mail(key=key, recipient=recipient, subject=subject, body=text)
+        Mail.objects.bulk_create([mail], ignore_conflicts=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hle_site.embedded.places import CHECKOUT
+from hle_site.embedded.processes import die_with_parent
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 HERE = Path(__file__).parent
@@ -36,10 +38,8 @@ class Usage(NamedTuple):
 class Peer:
     """A process that makes N calls when told to, and tells what they cost."""
 
-    def __init__(self, command: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            command, cwd=CHECKOUT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, command: Sequence[str]) -> None:
+        self.process = start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, calls: int) -> Usage:
         """Make the calls and return their cost. Raises RuntimeError when the process has ended."""
@@ -57,7 +57,7 @@ class Stub:
     """The stand-in for a provider."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen([sys.executable, HERE / "stub.py"], stdout=subprocess.PIPE, text=True)
+        self.process = start([sys.executable, str(HERE / "stub.py")], stdout=subprocess.PIPE, text=True)
         assert self.process.stdout
         self.address = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
         self.base_url = f"{self.address}/v1"
@@ -70,6 +70,12 @@ class Stub:
     def set_latency(self, seconds: float) -> None:
         """Let each call that comes from now on take so long, and count the most in flight anew."""
         urllib.request.urlopen(f"{self.address}/latency/{seconds}", data=b"").close()
+
+
+def start(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    """Start a process in the checkout that does not outlive this one."""
+    hook = die_with_parent(signal.SIGTERM)
+    return subprocess.Popen(command, cwd=CHECKOUT, preexec_fn=hook, **options)  # noqa: PLW1509  started before any thread
 
 
 @contextlib.contextmanager

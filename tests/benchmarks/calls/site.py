@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +17,6 @@ from redis import Redis
 
 from grading.models import Worker
 from hle_site.embedded import Services
-from hle_site.embedded.places import CHECKOUT
 from tests.benchmarks.calls import meter, world
 from tests.benchmarks.calls.meter import Stub, Usage
 
@@ -70,7 +68,7 @@ class Site:
         env = {**os.environ, "CALLS_IN_FLIGHT": str(calls_in_flight)}
         n_known = Worker.objects.count()
         with tempfile.TemporaryFile() as log:
-            process = subprocess.Popen([sys.executable, *COMMAND], cwd=CHECKOUT, env=env, stdout=log, stderr=log)
+            process = meter.start([sys.executable, *COMMAND], env=env, stdout=log, stderr=log)
             with meter.ending(process):
                 meter.wait_for(lambda: Worker.objects.count() > n_known, seconds=START_S, what="a worker")
                 yield process.pid
