@@ -78,6 +78,15 @@ class JudgeSeat(IntegerChoices):
     AGAIN = 3, _("Judged again later")
 
 
+# How `outcome_detail` tells why a complete answer has no verdict: what happened to its judge, or to both.
+JUDGE_DETAIL = "judge: "
+JUDGES_DISAGREE, NOTHING_STATED = "judges disagree", "nothing stated"
+WHY_UNDECIDED = {
+    f"{JUDGE_DETAIL}{JUDGES_DISAGREE}": _("The judges disagree"),
+    f"{JUDGE_DETAIL}{NOTHING_STATED}": _("The reply states nothing that could be compared"),
+}
+
+
 class LedgerState(TextChoices):
     """What is known about the price of one call."""
 

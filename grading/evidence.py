@@ -9,7 +9,7 @@ from grading import alarms
 from grading.alarms import Given, KeyAlarm
 from grading.budget import tried_texts
 from grading.enums import CheckStatus, PredictionState, Verdict
-from grading.models import ClearedAlarm, DifficultyCheck, Prediction
+from grading.models import ClearedAlarm, ConfirmedKey, DifficultyCheck, Prediction
 from questions.enums import Action
 from questions.models import Question, Revision, StatusChange
 
@@ -84,6 +84,11 @@ def has_key_alarm(question: Question) -> bool:
     if ClearedAlarm.objects.filter(question=question, tested_hash=revision.tested_hash).exists():
         return False
     return key_alarm(revision) is not None
+
+
+def confirmed_key(question: Question) -> ConfirmedKey | None:
+    """What the contributor said when the key of the newest text was looked at again, if that was said."""
+    return ConfirmedKey.objects.filter(question=question, tested_hash=question.newest.tested_hash).first()
 
 
 class _Known(NamedTuple):

@@ -42,6 +42,18 @@ class ResolveForm(ReasonForm):
     field_order = ["decision", "reason"]
 
 
+class KeyForm(ReasonForm):
+    """What a contributor says of a key that models agree against."""
+
+    reason = forms.CharField(
+        label=_("How did you check the key?"),
+        help_text=_("Reviewers read this once they have solved the question themselves."),
+        min_length=10,
+        max_length=LONGEST,
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+
 class JudgeForm(ReasonForm):
     """A person's verdict on a complete answer."""
 

@@ -20,7 +20,7 @@ from grading import budget, checks, evidence
 from grading.alarms import KeyAlarm
 from grading.checks import Seat, Standing
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
-from grading.models import Contest, DifficultyCheck, Prediction
+from grading.models import ConfirmedKey, Contest, DifficultyCheck, Prediction
 from questions.models import Question
 
 SHOWN_REPLY = 20_000
@@ -91,6 +91,9 @@ class CheckPanel:
     tries: tuple[int, int] | None = None
     alarm: KeyAlarm | None = None
     clear_alarm_url: str = ""
+    confirm_key_url: str = ""
+    confirmed_key: ConfirmedKey | None = None
+    rejudge_url: str = ""
     retry_url: str = ""
     earlier: list[DifficultyCheck] = field(default_factory=list)
 
@@ -157,8 +160,13 @@ def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dic
     may_resolve = user.has_perm("grading.resolve_contest", question)
     if check is not None and user.has_perm("grading.view_answers", question) and evidence.has_key_alarm(question):
         found["alarm"] = evidence.key_alarm(question.newest)
+        found["confirmed_key"] = evidence.confirmed_key(question)
         if may_resolve:
             found["clear_alarm_url"] = reverse("grading:clear_alarm", args=[question.pk])
+        if question.is_owned_by(user) and found["confirmed_key"] is None:
+            found["confirm_key_url"] = reverse("grading:confirm_key", args=[question.pk])
+    if check is not None and check.settled_at and user.has_perm("grading.judge_answer", question):
+        found["rejudge_url"] = reverse("grading:rejudge", args=[question.pk])
     if check is not None and check.status == CheckStatus.PARKED and may_resolve:
         found["retry_url"] = reverse("grading:retry", args=[question.pk])
     return found
@@ -196,7 +204,7 @@ class _Reader:
         self.check, self.question = check, question
         self.may_read = user.has_perm("grading.view_answers", question)
         self.may_contest = user.has_perm("grading.contest_verdict", question)
-        self.may_judge = check.status == CheckStatus.PARKED and user.has_perm("grading.resolve_contest", question)
+        self.may_judge = check.status == CheckStatus.PARKED and user.has_perm("grading.judge_answer", question)
         self.ahead = _ahead(rows) if check.is_live else None
 
     def card(self, seat: Seat, row: Prediction | None) -> Card:
@@ -248,13 +256,12 @@ class _Reader:
         return " ".join(parts)
 
     def _unscored(self, row: Prediction) -> dict[str, Any]:
-        what = _("The judge could not be read") if row.outcome == OutcomeKind.ANSWER else row.get_outcome_display()
         is_kept = row.outcome == OutcomeKind.ANSWER
         return {
             "state": "unscored",
             "answer": row.answer if is_kept and self.may_read else "",
             "reply": row.reply[:SHOWN_REPLY] if is_kept and self.may_read else "",
-            "reason": _("%(what)s. Not counted as right or wrong.") % {"what": what},
+            "reason": _("%(what)s. Not counted as right or wrong.") % {"what": row.why_unscored},
             "note": "" if is_kept else row.outcome_detail,
             "retry_at": self.check.due_at if self.check.status == CheckStatus.PARKED else None,
             "judge_url": reverse("grading:judge", args=[self.question.pk, row.pk])
@@ -292,6 +299,8 @@ def _summary(check: DifficultyCheck, seats: Sequence[Seat], rows: list[Predictio
         return _("%(why)s The question passed: add the rationale and submit it.") % {"why": check.outcome_reason}
     if check.status == CheckStatus.FAILED:
         return _("%(why)s That is too easy under the policy of this call.") % {"why": check.outcome_reason}
+    if check.status == CheckStatus.STALE:
+        return check.outcome_reason
     if check.status == CheckStatus.CANCELLED:
         return _("The test was stopped. Answers that arrived are kept and are not asked for again.")
     if check.status == CheckStatus.PARKED:

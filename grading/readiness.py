@@ -71,6 +71,14 @@ def no_key_alarm(question: Question, _user: Any) -> Iterable[str]:
         )
 
 
+def key_confirmed(question: Question, _user: Any) -> Iterable[str]:
+    """Refuse to submit a text whose key models agree against, until its contributor has looked at the key once more."""
+    if evidence.has_key_alarm(question) and evidence.confirmed_key(question) is None:
+        yield _(
+            "Several models agree on an answer that is not your key. Check the key once more, then confirm it on the page of the model test, or revise the question."
+        )
+
+
 def check_panel(question: Question, user: Any) -> panels.Panel | None:
     """Show the model test on the page of its question, to those who may see it."""
     if not user.has_perm("grading.view_check", question):
@@ -84,6 +92,7 @@ def register() -> None:
     for guard in (panel_ready, allowance_left, tries_left, no_live_check):
         guards.register(Action.START_CHECK)(guard)
     guards.register(Action.KEEP_CHECK, Action.SUBMIT_FOR_REVIEW)(check_stands)
+    guards.register(Action.SUBMIT_FOR_REVIEW)(key_confirmed)
     guards.register(Action.APPROVE)(no_key_alarm)
     guards.register_evidence(evidence.of_checks)
     panels.register(10, check_panel)

@@ -15,12 +15,13 @@ from kombu.exceptions import OperationalError
 
 from grading import checks, engine
 from grading.catalogue import actions as catalogue
-from grading.models import ModelSpec, Prediction, Worker
+from grading.models import Judgement, ModelSpec, Prediction, Worker
 
 logger = structlog.get_logger(__name__)
 
 SWEEP_LOCK = 0x47524144  # "GRAD"
 LONGEST_COUNTDOWN_S = 60
+MOST_AT_A_TIME = 500
 
 
 @shared_task
@@ -29,6 +30,13 @@ def run_check(check_id: str = "") -> None:
     due_s = engine.current().work()
     if due_s is not None and due_s < LONGEST_COUNTDOWN_S:
         hint(check_id, countdown_s=max(due_s, 0.5))
+
+
+@shared_task
+def judge_again() -> None:
+    """Put stored answers before their judges once more, as far as that is due."""
+    if engine.current().judge_again(MOST_AT_A_TIME) == MOST_AT_A_TIME:
+        send(judge_again)
 
 
 @shared_task
@@ -41,9 +49,12 @@ def sweep() -> None:
         moved = checks.sweep()
         n_due = Prediction.objects.open().filter(due_at__lte=Now()).count()
         n_workers = Worker.objects.alive().count()
+        is_again_due = Judgement.objects.filter(due_at__lte=Now()).exists()
     logger.info("swept", moved=moved, due=n_due)
     for _worker in range(min(n_due, max(1, n_workers))):
         hint("")
+    if is_again_due:
+        send(judge_again)
 
 
 @shared_task

@@ -8,12 +8,14 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from grading import checks, operations, presenters, tasks
-from grading.enums import CheckStatus, OutcomeKind, PredictionState
-from grading.forms import ContestForm, JudgeForm, ReasonForm, ResolveForm
+from grading import checks, disagreements, operations, presenters, tasks
+from grading.enums import CheckStatus
+from grading.forms import ContestForm, JudgeForm, KeyForm, ReasonForm, ResolveForm
 from grading.models import Contest, DifficultyCheck, Prediction
 from hle_site.audit import log
 from questions.models import Question
@@ -108,35 +110,62 @@ def resolve(request: HttpRequest, pk: Any, contest_pk: Any) -> HttpResponse:
 FOLLOWS = {
     "dismissed": lambda: _("The contest was dismissed. The contributor reads your reason."),
     "recorded": lambda: _("The verdict was changed. It does not change the outcome of the test."),
+    "goes_on": lambda: _("Your verdict was recorded, and the test goes on."),
     "passed": lambda: _("The verdict was changed, and the question passes the test now."),
+    "no_longer": lambda: _(
+        "The verdict was changed, and with it the question would not have passed: its test is out of date now and has to be repeated."
+    ),
     "test_again": lambda: _(
         "The verdict was changed. The contributor can start the test again; only missing models are asked."
     ),
 }
 
 
+@require_GET
+def disagreements_page(request: HttpRequest) -> HttpResponse:
+    """Answers that wait for a person."""
+    if not request.user.has_perm("grading.view_disagreements"):
+        raise PermissionDenied
+    return render(request, "grading/disagreements.html", {"disputes": disagreements.waiting_for(request.user)})
+
+
 @require_http_methods(["GET", "POST"])
 def judge(request: HttpRequest, pk: Any, prediction_pk: Any) -> HttpResponse:
-    """Decide a complete answer that the judge could not; the read is logged."""
-    question = _question(request, pk, "grading.resolve_contest")
+    """Decide a complete answer about which no judge could, or about which judges differ; the read is logged."""
+    question = _question(request, pk, "grading.judge_answer")
     prediction = _prediction(question, prediction_pk)
-    if prediction.outcome != OutcomeKind.ANSWER or prediction.state != PredictionState.UNSCORED:
+    following = disagreements.next_for(request.user, after=prediction)
+    on = following.url if following else reverse("grading:disagreements")
+    if not disagreements.needs_a_person(prediction):
         messages.warning(request, _("This answer needs no person any more."))
-        return redirect("grading:operations")
+        return redirect("grading:disagreements")
     form = JudgeForm(request.POST or None)
     status = 200
     if form.is_valid():
         try:
-            checks.judge_by_person(prediction=prediction, question=question, by=request.user, **form.cleaned_data)
-        except Refused as error:
+            follows = checks.judge_by_person(
+                prediction=prediction, question=question, by=request.user, **form.cleaned_data
+            )
+        except (Refused, InvalidTransition) as error:
             status = _add_errors(form, error)
         else:
-            messages.success(request, _("Your verdict was recorded, and the test goes on."))
+            messages.success(request, FOLLOWS[follows]())
             tasks.hint("")
-            return redirect("grading:operations")
+            return redirect(on)
     log.record("prediction.read", by=request.user, on=prediction)
     title, action = _("Judge an answer"), _("Record the verdict")
-    return _decide(request, question, prediction, form, status, title=title, action=action)
+    judgements = prediction.judgements.select_related("model__provider").exclude(answered_at=None)
+    return _decide(
+        request,
+        question,
+        prediction,
+        form,
+        status,
+        title=title,
+        action=action,
+        judgements=judgements.order_by("answered_at"),
+        following=following,
+    )
 
 
 def _decide(
@@ -158,6 +187,53 @@ def retry(request: HttpRequest, pk: Any) -> HttpResponse:
     else:
         messages.warning(request, _("This test is not parked any more."))
     return redirect("grading:operations")
+
+
+@require_POST
+def rejudge(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Ask the judge once more about the stored answers of a test; verdicts stay."""
+    question = _question(request, pk, "grading.judge_answer")
+    n = checks.rejudge_check(question=question, by=request.user)
+    if n:
+        tasks.send(tasks.judge_again)
+        messages.success(
+            request,
+            ngettext(
+                "%(n)d answer is put before the judge again. Its verdict stays; if the judge differs, it is listed for a person.",
+                "%(n)d answers are put before the judge again. Their verdicts stay; where the judge differs, they are listed for a person.",
+                n,
+            )
+            % {"n": n},
+        )
+    else:
+        messages.warning(request, _("There is no answer here that a judge could be asked about again."))
+    return redirect("grading:check", pk=question.pk)
+
+
+@require_http_methods(["GET", "POST"])
+def confirm_key(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Let the contributor hold to a key that models agree against, after a second look."""
+    question = _question(request, pk, "questions.submit_for_review_question")
+    form = KeyForm(request.POST or None)
+    status = 200
+    if form.is_valid():
+        try:
+            checks.confirm_key(question=question, by=request.user, reason=form.cleaned_data["reason"])
+        except Refused as error:
+            status = _add_errors(form, error)
+        else:
+            messages.success(request, _("Recorded. You can submit the question now."))
+            return redirect("grading:check", pk=question.pk)
+    values = {
+        "title": _("Confirm the key"),
+        "body": _(
+            "Several models, each on its own, came to one answer that is not your key. That happens with hard questions, and with wrong keys. Work the question out once more before you confirm."
+        ),
+        "form": form,
+        "confirm_label": _("I checked it: the key holds"),
+        "cancel_url": request.path.removesuffix("confirm-key/"),
+    }
+    return render(request, "confirm.html", values, status=status)
 
 
 @require_http_methods(["GET", "POST"])

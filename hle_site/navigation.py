@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from grading import disagreements
 from grading.enums import CheckStatus
 from grading.models import DifficultyCheck
 from hle_site.accounts.enums import Role
@@ -113,6 +114,7 @@ def _organising(user: Any) -> list[Waiting]:
     )
     parked = DifficultyCheck.objects.filter(status=CheckStatus.PARKED).count()
     frozen = Release.objects.filter(status=ReleaseStatus.FROZEN).exclude(frozen_by=user).count()
+    disputes = len(disagreements.waiting_for(user))
     rows = (
         (
             decisions,
@@ -127,6 +129,13 @@ def _organising(user: Any) -> list[Waiting]:
             _("A provider failed; nothing was counted."),
             reverse("grading:operations"),
             _("See why"),
+        ),
+        (
+            disputes,
+            _("Disagreements"),
+            _("Judges differ, or none could decide; a person has to."),
+            reverse("grading:disagreements"),
+            _("Decide"),
         ),
         (
             frozen,

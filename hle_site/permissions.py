@@ -215,6 +215,8 @@ PERMISSIONS: dict[str, Any] = {
     "grading.view_confirmation": reads_key_of_others | (is_owner & is_decided),
     "grading.contest_verdict": is_owner & in_status(Status.TOO_EASY),
     "grading.resolve_contest": is_organiser_here,
+    "grading.judge_answer": (is_organiser_here & ~owes_an_answer) | is_triaging,
+    "grading.view_disagreements": has_role(Role.ORGANISER, Role.SENIOR_REVIEWER),
     "grading.view_operations": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),
     "grading.manage_panel": is_organiser,
     "grading.view_panels": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),

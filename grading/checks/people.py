@@ -13,7 +13,7 @@ from grading import evidence
 from grading.checks import settling
 from grading.checks.standing import TERMINAL, Key, standing_of
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
-from grading.models import ClearedAlarm, Contest, DifficultyCheck, Prediction
+from grading.models import ClearedAlarm, ConfirmedKey, Contest, DifficultyCheck, Prediction
 from grading.policy import Outcome
 from hle_site.audit import log
 from questions import actions
@@ -23,10 +23,20 @@ from questions.workflow import Refused
 
 
 @transaction.atomic
-def judge_by_person(*, prediction: Prediction, question: Question, by: Any, verdict: str, reason: str) -> None:
-    """Decide a stored complete answer with a reason. Nothing else can be scored, by nobody."""
-    if not by.has_perm("grading.resolve_contest", question):
+def judge_by_person(*, prediction: Prediction, question: Question, by: Any, verdict: str, reason: str) -> str:
+    """Decide a stored complete answer with a reason, and return what follows for the question (`FOLLOWS`).
+
+    Nothing else can be scored, by nobody.
+    """
+    if not by.has_perm("grading.judge_answer", question):
         raise PermissionDenied("judge an answer")
+    if Prediction.objects.select_for_update().get(pk=prediction.pk).decided_by == DecidedBy.PERSON:
+        raise Refused([_("Somebody else has decided this answer meanwhile.")])
+    _decide(prediction, by=by, verdict=verdict, reason=reason)
+    return _follow(prediction, question, by=by, reason=reason)
+
+
+def _decide(prediction: Prediction, *, by: Any, verdict: str, reason: str) -> None:
     if verdict not in {Verdict.CORRECT, Verdict.INCORRECT} or not reason.strip():
         raise Refused([_("Choose a verdict and give a reason: it is logged and shown to the contributor.")])
     row = Prediction.objects.select_for_update().get(pk=prediction.pk)
@@ -36,11 +46,39 @@ def judge_by_person(*, prediction: Prediction, question: Question, by: Any, verd
     row.state, row.verdict, row.verdict_reason = PredictionState.SETTLED, verdict, reason[:500]
     row.decided_by, row.decided_person, row.rule = DecidedBy.PERSON, by, ""
     row.save(update_fields=["state", "verdict", "verdict_reason", "decided_by", "decided_person", "rule"])
-    live = DifficultyCheck.objects.live().filter(tested_hash=row.tested_hash, panel=row.panel_id)
-    for check in live.filter(status=CheckStatus.PARKED).select_for_update():
-        settling.unpark(check)
-    key = Key(row.tested_hash, row.panel_id)
-    transaction.on_commit(lambda: settling.settle_ready([key]))
+
+
+def _follow(prediction: Prediction, question: Question, *, by: Any, reason: str) -> str:
+    """Let checks go on, and draw the consequence for those that have come to a verdict which the new one overturns."""
+    same = {"tested_hash": prediction.tested_hash, "panel": prediction.panel_id}
+    live = DifficultyCheck.objects.live().filter(**same)
+    for parked in live.filter(status=CheckStatus.PARKED).select_for_update():
+        settling.unpark(parked)
+    if live.exists():
+        transaction.on_commit(lambda: settling.settle_ready([Key(prediction.tested_hash, prediction.panel_id)]))
+        return "goes_on"
+    if _withdraw_passes(DifficultyCheck.objects.filter(status=CheckStatus.PASSED, **same), by=by):
+        return "no_longer"
+    check = evidence.newest_settled(question, prediction.revision)
+    if check is None or check.status != CheckStatus.FAILED or question.status != Status.TOO_EASY:
+        return "recorded"
+    outcome = standing_of(check).outcome
+    if outcome == Outcome.PASS:
+        actions.override_check(question=question, by=by, reason=reason)
+        return "passed"
+    return "test_again" if outcome == Outcome.OPEN else "recorded"
+
+
+def _withdraw_passes(passed: Any, *, by: Any) -> bool:
+    """Declare checks out of date that would not have passed with the verdicts as they are now; say whether there were any."""
+    overturned = [
+        check for check in passed.select_related("revision", "policy") if standing_of(check).outcome == Outcome.FAIL
+    ]
+    for check in overturned:
+        check.status, check.outcome_reason = CheckStatus.STALE, _("A model's answer was found to be right after all.")
+        check.save(update_fields=["status", "outcome_reason"])
+        log.record("check.withdraw", by=by, on=check, before=CheckStatus.PASSED, after=CheckStatus.STALE)
+    return bool(overturned)
 
 
 @transaction.atomic
@@ -80,17 +118,9 @@ def resolve_contest(*, contest: Contest, by: Any, is_upheld: bool, resolution: s
     log.record("contest.uphold" if is_upheld else "contest.dismiss", by=by, on=contest, reason=resolution)
     if not is_upheld:
         return "dismissed"
-    judge_by_person(
-        prediction=contest.prediction, question=question, by=by, verdict=Verdict.INCORRECT, reason=resolution
-    )
-    check = evidence.newest_settled(question, contest.prediction.revision)
-    if check is None or question.status != Status.TOO_EASY:
-        return "recorded"
-    outcome = standing_of(check).outcome
-    if outcome == Outcome.PASS:
-        actions.override_check(question=question, by=by, reason=_("Contest upheld: %(why)s") % {"why": resolution})
-        return "passed"
-    return "test_again" if outcome == Outcome.OPEN else "recorded"
+    _decide(contest.prediction, by=by, verdict=Verdict.INCORRECT, reason=resolution)
+    why = _("Contest upheld: %(why)s") % {"why": resolution}
+    return _follow(contest.prediction, question, by=by, reason=why)
 
 
 @transaction.atomic
@@ -105,3 +135,17 @@ def clear_alarm(*, question: Question, by: Any, reason: str) -> ClearedAlarm:
     )
     log.record("key_alarm.clear", by=by, on=question, reason=reason)
     return cleared
+
+
+@transaction.atomic
+def confirm_key(*, question: Question, by: Any, reason: str) -> ConfirmedKey:
+    """Record that the contributor looked at the key once more, which models agree against, and holds to it."""
+    if not by.has_perm("questions.submit_for_review_question", question):
+        raise PermissionDenied("confirm the key")
+    if len(reason.strip()) < 10:
+        raise Refused([_("Say how you checked the key: the reviewers read it after their own solution.")])
+    confirmed, _new = ConfirmedKey.objects.get_or_create(
+        question=question, tested_hash=question.newest.tested_hash, defaults={"reason": reason, "confirmed_by": by}
+    )
+    log.record("key.confirm", by=by, on=question, reason=reason)
+    return confirmed

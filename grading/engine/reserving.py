@@ -12,8 +12,8 @@ from grading.spending import Reservation
 if TYPE_CHECKING:
     from grading.engine.writer import Write
 
-ASKS = ("ask", "ask_judge")
-BILLS = ("answer", "judged")
+ASKS = ("ask", "ask_judge", "ask_again")
+BILLS = ("answer", "judged", "judged_again")
 
 
 class NoBudget(Exception):

@@ -11,11 +11,19 @@ import uuid
 from typing import Any, NamedTuple
 
 from grading import budget, judging, llm, matching, refusals
-from grading.checks import JUDGE_DETAIL
 from grading.engine import providers
 from grading.engine.case import JUDGE_TOKENS, Case, Opinion
 from grading.engine.held import Held, call_spec
-from grading.enums import DecidedBy, JudgeSeat, OutcomeKind, PredictionState, Verdict
+from grading.enums import (
+    JUDGE_DETAIL,
+    JUDGES_DISAGREE,
+    NOTHING_STATED,
+    DecidedBy,
+    JudgeSeat,
+    OutcomeKind,
+    PredictionState,
+    Verdict,
+)
 from grading.llm import RETRY_RULES, Outcome
 from grading.matching import Result
 from grading.models import Judgement, ModelSpec
@@ -29,7 +37,6 @@ JUDGE_UNREADABLE = {
     OutcomeKind.ANSWER,
 }
 VERDICT_OF = {Result.EQUAL: Verdict.CORRECT, Result.DIFFERENT: Verdict.INCORRECT}
-JUDGES_DISAGREE, NOTHING_STATED = "judges disagree", "nothing stated"
 
 
 class Silence(NamedTuple):

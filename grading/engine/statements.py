@@ -87,4 +87,53 @@ UPDATE grading_prediction p SET
 FROM r WHERE {_PREDICTION} RETURNING p.id
 """
 
-STATEMENTS = {"ask": ASK, "answer": ANSWER, "ask_judge": ASK_JUDGE, "judged": JUDGED, "mark": MARK}
+_JUDGEMENT = "j.id = r.id AND j.fence = r.fence AND j.worker_id = %(worker)s AND j.due_at IS NOT NULL"
+
+# The same three for a judgement that is its own job: the prediction is not touched.
+ASK_AGAIN = f"""
+WITH r AS (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, fence int, ledger uuid, prediction uuid,
+        model_id bigint, contributor_id uuid, reserved_usd numeric, price_version text)),
+asked AS (
+    UPDATE grading_judgement j SET asked_at = clock_timestamp() FROM r WHERE {_JUDGEMENT} RETURNING j.id, j.attempt),
+booked AS (
+    INSERT INTO grading_ledger ({_LEDGER_COLUMNS})
+    SELECT r.ledger, r.model_id, r.prediction, r.id, asked.attempt, r.contributor_id, 'reserved', r.reserved_usd, NULL, false,
+        r.price_version, clock_timestamp() FROM r JOIN asked USING (id))
+SELECT id FROM asked
+"""
+
+JUDGED_AGAIN = f"""
+WITH r AS (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, fence int, ledger uuid, ledger_state text,
+        cost_usd numeric, is_estimated bool, outcome text, outcome_detail text, reply text, extracted_answer text,
+        reasoning text, is_correct bool, confidence int, next uuid, delay_s float)),
+{_PAID},
+held AS (
+    UPDATE grading_judgement j SET answered_at = clock_timestamp(), outcome = r.outcome, outcome_detail = r.outcome_detail,
+        reply = r.reply, extracted_answer = r.extracted_answer, reasoning = r.reasoning, is_correct = r.is_correct,
+        confidence = r.confidence, due_at = NULL, worker_id = NULL
+    FROM r WHERE {_JUDGEMENT} RETURNING j.*),
+planned AS (
+    INSERT INTO grading_judgement (id, prediction_id, model_id, seat, attempt, judge_version, requested_by_id, due_at, outcome,
+        outcome_detail, reply, extracted_answer, reasoning)
+    SELECT r.next, held.prediction_id, held.model_id, held.seat, held.attempt + 1, held.judge_version, held.requested_by_id,
+        clock_timestamp() + r.delay_s * interval '1 second', '', '', '', '', ''
+    FROM r JOIN held USING (id) WHERE r.delay_s IS NOT NULL)
+SELECT id FROM held
+"""
+
+AGAIN_LATER = f"""
+WITH r AS (SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS r(id uuid, fence int, delay_s float))
+UPDATE grading_judgement j SET due_at = clock_timestamp() + r.delay_s * interval '1 second', worker_id = NULL
+FROM r WHERE {_JUDGEMENT} RETURNING j.id
+"""
+
+STATEMENTS = {
+    "ask": ASK,
+    "answer": ANSWER,
+    "ask_judge": ASK_JUDGE,
+    "judged": JUDGED,
+    "mark": MARK,
+    "ask_again": ASK_AGAIN,
+    "judged_again": JUDGED_AGAIN,
+    "again_later": AGAIN_LATER,
+}

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from grading.enums import CheckStatus, DecidedBy, JudgeSeat, OutcomeKind, PredictionState, Verdict
+from grading.enums import WHY_UNDECIDED, CheckStatus, DecidedBy, JudgeSeat, OutcomeKind, PredictionState, Verdict
 from grading.models.panels import Panel, Policy
 from grading.models.providers import ModelSpec
 from grading.querysets import CheckQuerySet, PredictionQuerySet, WorkerQuerySet
@@ -144,6 +145,13 @@ class Prediction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model_id}: {self.verdict}"
+
+    @property
+    def why_unscored(self) -> str:
+        """In words, why this has no verdict."""
+        if self.outcome != OutcomeKind.ANSWER:
+            return self.get_outcome_display()
+        return str(WHY_UNDECIDED.get(self.outcome_detail, _("The judge could not be read")))
 
 
 class Judgement(models.Model):

@@ -9,7 +9,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
 
-from grading import engine
+from grading import checks, engine, evidence
 from grading.enums import CheckStatus
 from grading.models import DifficultyCheck
 from hle_site import pipeline
@@ -131,7 +131,11 @@ class Seed:
 
     def _hand_in(self, item: DemoQuestion) -> None:
         version = self.call.data_licence.version
-        actions.submit_for_review(question=self._fresh(item), by=self.people[item.author], licence_version=version)
+        question = self._fresh(item)
+        if evidence.has_key_alarm(question):
+            reason = "I worked it out once more and come to the same answer."
+            checks.confirm_key(question=question, by=self.people[item.author], reason=reason)
+        actions.submit_for_review(question=question, by=self.people[item.author], licence_version=version)
         pipeline.sweep()
 
     def _withdraw(self, item: DemoQuestion, reason: str) -> None:

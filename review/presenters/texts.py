@@ -151,9 +151,13 @@ def _summary(answers: list[Prediction], revision: Revision) -> str:
 def _alarm(revision: Revision) -> str:
     if not grading_evidence.has_key_alarm(revision.question):
         return ""
-    return _(
+    words = _(
         "Models agree on an answer that is not the key. The question may be hard, or the key may be wrong: please check the key with care."
     )
+    confirmed = grading_evidence.confirmed_key(revision.question)
+    if confirmed:
+        words += " " + _("The contributor looked at it again and says: %(why)s") % {"why": confirmed.reason}
+    return words
 
 
 def own_solve(assignment: Assignment) -> OwnSolve | None:

@@ -6,9 +6,18 @@ from typing import Any
 import pytest
 
 from grading import prompts
-from grading.checks import JUDGE_DETAIL
-from grading.engine import scoring
-from grading.enums import CheckStatus, DecidedBy, JudgeSeat, LedgerState, OutcomeKind, PredictionState, Verdict
+from grading.enums import (
+    JUDGE_DETAIL,
+    JUDGES_DISAGREE,
+    NOTHING_STATED,
+    CheckStatus,
+    DecidedBy,
+    JudgeSeat,
+    LedgerState,
+    OutcomeKind,
+    PredictionState,
+    Verdict,
+)
 from grading.models import DifficultyCheck, Judgement, Ledger, ModelSpec, Panel, Prediction, Provider
 from questions.enums import Status
 from questions.models import Question
@@ -100,7 +109,7 @@ def test_judges_that_disagree_leave_it_to_a_person(
     check, _simulator = run(simulate, judge(ONE, **says(grades[0])), judge(TWO, **says(grades[1])))
 
     assert (check.status, check.due_at) == (CheckStatus.PARKED, None)
-    assert rows() == unscored(scoring.JUDGES_DISAGREE)
+    assert rows() == unscored(JUDGES_DISAGREE)
     assert Question.objects.get().status == Status.CHECKING
 
 
@@ -156,7 +165,7 @@ def test_opening_without_an_answer_is_put_before_no_judge(
     check, simulator = run(simulate, judge(ONE, **said), text=reply)
 
     assert (check.status, check.due_at) == (CheckStatus.PARKED, None)
-    assert rows() == unscored(scoring.NOTHING_STATED)
+    assert rows() == unscored(NOTHING_STATED)
     assert asked(simulator, ONE) == 0
 
 
