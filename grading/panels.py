@@ -87,12 +87,15 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
         models = {name: _model(name, row, providers) for name, row in data["models"].items()}
         head = data["panel"]
         judge, rows = models[head["judge"]], data["models"]
+        second_judge = models[head["second_judge"]] if head.get("second_judge") else None
     except (KeyError, AttributeError, TypeError) as error:
         raise PanelRefused(
             f"The file lacks an entry: {error}. It needs [panel], [providers.NAME] and [models.NAME]."
         ) from error
     except ValidationError as error:
         raise PanelRefused(" ".join(error.messages)) from error
+    if second_judge is not None and second_judge.provider_id == judge.provider_id:
+        raise PanelRefused("panel.second_judge: the second judge must be of another provider than the first.")
     members = [name for name in rows if rows[name].get("wave")]
     if not members:
         raise PanelRefused("No model has a wave: give at least one model `wave = 1`.")
@@ -102,6 +105,7 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
         version=newest.version + 1 if newest else 1,
         title=head.get("title", head["slug"]),
         judge=judge,
+        second_judge=second_judge,
     )
     PanelMember.objects.bulk_create(
         PanelMember(

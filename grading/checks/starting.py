@@ -30,9 +30,12 @@ def open_check(*, question: Question, revision: Revision, by: Any) -> Difficulty
     if live:
         plan.end(live, CheckStatus.CANCELLED, _("The question was tested again."))
     is_wanted = Question.objects.filter(pk=question.pk, status=Status.CHECKING).exists()
-    choice = CallPanel.objects.select_related("panel__judge__provider", "policy").get(call=question.call)
+    choice = CallPanel.objects.select_related("panel__judge__provider", "panel__second_judge__provider", "policy").get(
+        call=question.call
+    )
     members = members_for(choice.panel, revision)
-    is_simulated = choice.panel.judge.is_simulated or any(member.model.is_simulated for member in members)
+    asked = [*choice.panel.judges, *(member.model for member in members)]
+    is_simulated = any(model.is_simulated for model in asked)
     pk = uuid.uuid4()
     check = DifficultyCheck.objects.create(
         pk=pk,

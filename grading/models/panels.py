@@ -48,6 +48,11 @@ class Panel(models.Model):
     def __str__(self) -> str:
         return f"{self.title} v{self.version}"
 
+    @property
+    def judges(self) -> list[ModelSpec]:
+        """The judge and, if there is one, the second judge."""
+        return [judge for judge in (self.judge, self.second_judge) if judge is not None]
+
 
 class PanelMember(models.Model):
     """One model in a panel: in which wave it answers, and which kind of question."""

@@ -285,6 +285,33 @@ def test_dismissed_contest_changes_nothing_and_is_decided_once(contributor: Any,
     assert Contest.objects.get().is_upheld is False
 
 
+def test_contributor_confirms_a_doubted_key_before_the_submission(contributor: Any) -> None:
+    question = factories.make_checking(by=contributor)
+    factories.settle_check(question, answer="191")
+    question = Question.objects.get(pk=question.pk)
+    submit = {"question": question, "by": contributor, "licence_version": question.call.data_licence.version}
+
+    with pytest.raises(Refused) as refused:
+        actions.submit_for_review(**submit)
+    with pytest.raises(Refused):
+        checks.confirm_key(question=question, by=contributor, reason="Sure.")
+    with pytest.raises(PermissionDenied):
+        checks.confirm_key(question=question, by=factories.make_user("stranger"), reason="Worked out by hand again.")
+    checks.confirm_key(question=question, by=contributor, reason="Worked out by hand again.")
+    actions.submit_for_review(**submit)
+
+    assert [sentence[:40] for sentence in refused.value.sentences] == ["Several models agree on an answer that i"]
+    assert Question.objects.get().status == Status.IN_REVIEW
+    assert evidence.has_key_alarm(question)
+    assert AuditEvent.objects.filter(action="key.confirm").count() == 1
+
+
+def test_key_that_nobody_doubts_needs_no_confirmation(contributor: Any) -> None:
+    question = factories.make_eligible(by=contributor)
+
+    assert list(readiness.key_confirmed(question, contributor)) == []
+
+
 def test_agreement_against_the_key_raises_an_alarm_until_cleared(contributor: Any, organiser: Any) -> None:
     question = factories.make_checking(by=contributor)
     factories.settle_check(question, answer="191")

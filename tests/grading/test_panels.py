@@ -90,3 +90,28 @@ def test_command_needs_an_organiser(contributor: Any, tmp_path: Path) -> None:
 
     with pytest.raises(CommandError, match="is not an organiser"):
         call_command("load_panel", str(file), by=contributor.email)
+
+
+SECOND = """
+[providers.other]
+base_url = "https://api.acme.example/v2"
+key_env = "OTHER_API_KEY"
+no_training_terms = "Agreement of 2026-01-02"
+
+[models.referee]
+provider = "other"
+"""
+
+
+def test_second_judge_is_of_another_provider(organiser: Any, allowed: None) -> None:
+    data = tomllib.loads(FILE + SECOND)
+    data["panel"]["second_judge"] = "referee"
+    same = tomllib.loads(FILE)
+    same["panel"]["second_judge"] = "quick"
+
+    panel = panels.load(data, call=default_call(), by=organiser)
+
+    assert panel.second_judge.provider.slug == "other"
+    with pytest.raises(panels.PanelRefused, match="another provider"):
+        panels.load(same, call=default_call(), by=organiser)
+    assert Panel.objects.filter(slug="two").count() == 1

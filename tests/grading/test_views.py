@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from grading.enums import PredictionState, Verdict
-from grading.models import Contest, DifficultyCheck, Prediction
+from grading.models import Contest, DifficultyCheck, Judgement, Prediction
 from hle_site.audit.models import AuditEvent
 from questions.models import Question
 from tests import factories
@@ -212,3 +212,38 @@ def test_panel_asks_a_fixed_number_of_queries(
 
     with django_assert_max_num_queries(20):
         client.get(page(question))
+
+
+def test_doubted_key_is_confirmed_on_its_own_page(client_of: Sign, contributor: Any, organiser: Any) -> None:
+    question = factories.make_checking(by=contributor)
+    factories.settle_check(question, answer="191")
+    url = reverse("grading:confirm_key", args=[question.pk])
+    client = client_of(contributor)
+
+    before = client.get(page(question)).content.decode()
+    submit = client.get(reverse("questions:submit", args=[question.pk])).content.decode()
+    shown = client.get(url)
+    short = client.post(url, {"reason": "Sure."})
+    sent = client.post(url, {"reason": "REASON-CANARY, worked out by hand."})
+    after = client.get(page(question)).content.decode()
+
+    assert f'href="{url}"' in before
+    assert "agree on an answer that is not your key" in submit
+    assert (shown.status_code, short.status_code, sent.status_code) == (200, 200, 302)
+    assert "REASON-CANARY" in after
+    assert f'href="{url}"' not in after
+    assert client_of(organiser).post(url, {"reason": "It is right, I say."}).status_code == 403
+
+
+def test_organiser_has_the_answers_judged_again(client_of: Sign, contributor: Any, organiser: Any) -> None:
+    question = factories.make_too_easy(by=contributor)
+    url = reverse("grading:rejudge", args=[question.pk])
+
+    shown = client_of(organiser).get(page(question)).content.decode()
+    sent = client_of(organiser).post(url)
+    refused = client_of(contributor).post(url)
+
+    assert f'action="{url}"' in shown
+    assert f'action="{url}"' not in client_of(contributor).get(page(question)).content.decode()
+    assert (sent.status_code, refused.status_code) == (302, 403)
+    assert Judgement.objects.filter(due_at__isnull=False, requested_by=organiser).count() == 2
