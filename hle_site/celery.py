@@ -1,9 +1,10 @@
 """The Celery application and the fixed schedule. Messages carry ids only; PostgreSQL is the queue of record."""
 
+import logging
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import import_modules, setup_logging
 from django.conf import settings
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
@@ -18,6 +19,12 @@ app.autodiscover_tasks(["hle_site", "hle_site.notifications", "questions", "grad
 @setup_logging.connect
 def keep_django_logging(**_kwargs: object) -> None:
     """Stop Celery from replacing the JSON logs that Django has configured."""
+
+
+@import_modules.connect
+def log_warnings(**_kwargs: object) -> None:
+    """Let warnings be lines of the log, in worker and beat, from before Celery's own."""
+    logging.captureWarnings(True)
 
 
 def _every(task: str, seconds: float) -> dict[str, object]:

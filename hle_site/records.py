@@ -28,6 +28,7 @@ OF_A_QUESTION = {
     "review.decision": "question",
     "review.appeal": "question",
     "review.retraction": "question",
+    "review.triage": "question",
 }
 ACCOUNTS = "accounts."
 KEYS = ("grading.provider", "grading.modelspec")
