@@ -13,12 +13,12 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from redis.asyncio import Redis
 
 from grading import checks, llm
 from grading.checks import Key
-from grading.engine import again, claims, leases
+from grading.engine import again, claims, files, leases
 from grading.engine.flight import IMAGES_AT_ONCE, fly
 from grading.engine.held import Shared
 from grading.engine.writer import Writer
@@ -42,6 +42,7 @@ class Engine:
     """The engine of this process. `work` may be called from many threads: one pumps, the others nudge it and go."""
 
     def __init__(self) -> None:
+        files.allow_calls(settings.CALLS_IN_FLIGHT)
         self.worker_id = leases.sign_on()
         self.heart = leases.Heart(self.worker_id)
         self.heart.start()
@@ -241,19 +242,20 @@ class Engine:
     async def _fly(self, row: Prediction, shared: Shared) -> None:
         try:
             await fly(row, shared)
-        except DatabaseError:
-            raise
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: the next claim goes on where this stopped
         except asyncio.CancelledError:
-            await shared.writer.write(
-                "mark", id=row.pk, fence=row.fence
-            )  # still `asked`: nobody knows whether it is paid for
+            # Still `asked`: nobody knows whether it is paid for.
+            await shared.writer.write("mark", id=row.pk, fence=row.fence)
             raise
         except Exception as error:
-            # The boundary of the work: a defect must neither end the others' calls nor be tried for ever.
+            # The boundary of the work: neither a defect nor a row that the database refuses may end the others' calls or be
+            # tried for ever.
             logger.exception("flight_failed", prediction=str(row.pk))
             kind = {} if row.outcome or row.reply else {"outcome": OutcomeKind.AMBIGUOUS}
             detail = f"internal error: {type(error).__name__}"
             columns = {"state": PredictionState.UNSCORED, "outcome_detail": detail, **kind}
+            await shared.in_database(claims.note_lost_calls, [row.pk])
             await shared.writer.write("mark", id=row.pk, fence=row.fence, **columns)
 
     def _shared(self) -> Shared:

@@ -5,6 +5,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from grading.engine import circuits, claims, leases, providers
 from grading.engine.held import Held
 from grading.enums import CheckStatus, LedgerState, OutcomeKind, PredictionState, Verdict
 from grading.llm import Outcome
-from grading.models import DifficultyCheck, Ledger, ModelSpec, Prediction, Provider, Worker
+from grading.models import DifficultyCheck, Ledger, ModelSpec, PanelMember, Prediction, Provider, Worker
 from grading.tasks import run_check
 from hle_site.audit.models import AuditEvent
 from hle_site.notifications.models import Notice
@@ -330,6 +331,46 @@ def test_write_that_fails_ends_its_own_flight_and_not_the_writer(own_engine: Any
 
     assert own_engine.writer.is_alive()
     assert not write(own_engine, "mark", id=uuid.uuid4(), fence=1)
+
+
+@pytest.mark.parametrize(
+    ("table", "refused", "calls"),
+    [("judgement", "false", 2), ("prediction", "reply = ''", 2)],
+    ids=["write-ahead of the judge", "answer"],
+)
+def test_row_that_the_database_refuses_is_left_to_a_person(
+    simulate: Any, own_engine: Any, refuse: Any, table: str, refused: str, calls: int
+) -> None:
+    simulator = simulate(fixed=[{"contains": "Name the author", "models": "simulated-[!j]*", "answer": "Currer Bell"}])
+    PanelMember.objects.filter(wave__gt=1).delete()
+    by = factories.make_user("author")
+    factories.make_checking(by=by, prompt="Name the author of the novel, please.", answer="Charlotte Brontë")
+    refuse(table, refused)
+
+    own_engine.work()
+
+    check = DifficultyCheck.objects.get()
+    assert (check.status, check.due_at) == (CheckStatus.PARKED, None)
+    assert set(Prediction.objects.values_list("state", "verdict", "outcome_detail")) == {
+        ("unscored", "unscored", "internal error: IntegrityError")
+    }
+    assert len(simulator.journal()) == calls
+
+
+@pytest.fixture
+def refuse(transactional_db: None) -> Iterator[Callable[[str, str], None]]:
+    """Return a function that lets a table of grading accept only rows of which a condition holds."""
+    tables = []
+
+    def add(table: str, condition: str) -> None:
+        tables.append(table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE grading_{table} ADD CONSTRAINT refused CHECK ({condition}) NOT VALID")
+
+    yield add
+    for table in tables:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE grading_{table} DROP CONSTRAINT refused")
 
 
 def test_same_message_ten_times_has_one_effect(simulate: Any, own_engine: Any) -> None:
