@@ -67,7 +67,7 @@ def tell_contributor(change: StatusChange) -> None:
 
 NEWS = {
     Status.TOO_EASY: gettext_lazy(
-        "At least one model answered correctly. You can see what each one said and revise the question."
+        "Models answered it correctly. The page of its test says how it ended, and you can revise the question."
     ),
     Status.ELIGIBLE: gettext_lazy("The models could not answer it. Add the rationale and submit it for review."),
     Status.CHANGES_REQUESTED: gettext_lazy(
