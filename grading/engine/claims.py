@@ -153,18 +153,18 @@ def _take(values: dict[str, Any]) -> Claimed:
         taken = list(Prediction.objects.raw(TAKE, values))
         asked_before = [row.pk for row in taken if row.tries]
         if asked_before:
-            _note_lost_calls(asked_before)
+            note_lost_calls(asked_before)
         if taken:
             _mark_running({row.tested_hash for row in taken})
     lost = {Key(row.tested_hash, row.panel_id) for row in taken if row.state == PredictionState.UNSCORED}
     return Claimed(_load([row for row in taken if row.state != PredictionState.UNSCORED]), lost)
 
 
-def _note_lost_calls(taken: list[uuid.UUID]) -> None:
-    """Calls of these rows that have no result went out with a worker that died: perhaps billed, reply unknown."""
+def note_lost_calls(taken: list[uuid.UUID]) -> None:
+    """Mark the calls of these rows that have no result as perhaps billed: who made them died, or could not store what came."""
     Ledger.objects.filter(prediction__in=taken, state=LedgerState.RESERVED).update(state=LedgerState.AMBIGUOUS)
     Judgement.objects.filter(prediction__in=taken, answered_at=None, outcome="").update(
-        outcome=OutcomeKind.AMBIGUOUS, outcome_detail="the worker died"
+        outcome=OutcomeKind.AMBIGUOUS, outcome_detail="the reply was lost"
     )
 
 

@@ -1,16 +1,18 @@
 """The engine against a real database and a real provider process over HTTP."""
 
 import asyncio
+import resource
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
 from grading import checks, engine, prompts
-from grading.engine import claims, leases
+from grading.engine import claims, files, leases
 from grading.enums import CheckStatus, DecidedBy, LedgerState, OutcomeKind, PredictionState, Verdict
-from grading.models import DifficultyCheck, Judgement, Ledger, Prediction, Provider, Worker
+from grading.models import DifficultyCheck, Judgement, Ledger, ModelSpec, Prediction, Provider, Worker
 from grading.tasks import run_check, sweep
 from questions.enums import Status
 from questions.models import Question
@@ -316,6 +318,53 @@ def test_stopping_engine_claims_nothing(simulate: Any, own_engine: Any) -> None:
 
     assert simulator.journal() == []
     assert set(Prediction.objects.values_list("state", "worker")) == {("waiting", None)}
+
+
+@pytest.fixture
+def refusing_database(transactional_db: None) -> Iterator[None]:
+    """A database that will not store what one of the models answers."""
+    with connection.cursor() as cursor:
+        small = ModelSpec.objects.get(name="simulated-small").pk
+        cursor.execute(
+            f"ALTER TABLE grading_prediction ADD CONSTRAINT refused CHECK (model_id <> {small} OR answer <> '17')"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE grading_prediction DROP CONSTRAINT refused")
+
+
+def test_row_that_the_database_refuses_ends_unscored_and_holds_up_nobody(
+    simulate: Any, refusing_database: None, own_engine: Any
+) -> None:
+    simulator = simulate(fixed=[fixed("17")])
+    check = start_check()
+
+    work_until_settled(check)
+
+    refused = Prediction.objects.get(model__name="simulated-small")
+    assert (refused.state, refused.verdict, refused.tries) == (PredictionState.UNSCORED, Verdict.UNSCORED, 1)
+    assert refused.outcome_detail == "internal error: IntegrityError"
+    assert Prediction.objects.filter(verdict=Verdict.INCORRECT).count() == 5
+    assert check.status == CheckStatus.PARKED
+    assert [line["model"] for line in simulator.journal()].count("simulated-small") == 1
+    assert refused.ledger.get().state == LedgerState.AMBIGUOUS
+
+
+@pytest.fixture
+def few_open_files() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_000, hard), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_worker_allows_itself_the_connections_that_it_needs(few_open_files: None) -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    allowed = [files.allow_calls(calls) for calls in (500, 1_500, 10, hard)]
+
+    assert allowed == [1_000, 1_756, 1_756, hard]
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_engine_refuses_to_wait_inside_a_transaction(own_engine: Any) -> None:

@@ -79,7 +79,7 @@ def main() -> int:
         subprocess.run([sys.executable, "manage.py", "migrate", "--no-input", "-v", "0"], cwd=CHECKOUT, check=True)
         figures = _measure(services, stub, options, stack)
     context = [
-        f"{options.rounds} rounds of {options.questions} questions, six calls each; answers of 1.1 kB after {options.latency} s",
+        f"{options.rounds} rounds of {options.questions} questions, six calls each and 18 where options are confirmed; answers of 1.1 kB after {options.latency} s",
         f"at most {options.at_once} calls in flight, also for the peers; PostgreSQL with fsync, Valkey with its log",
     ]
     return report("Model calls", figures, context=context)
