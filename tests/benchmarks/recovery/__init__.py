@@ -1,0 +1,1 @@
+"""What a fault costs in time and in calls paid twice."""
