@@ -80,7 +80,7 @@ class Asking:
             image_data_uri=data_uri,
             supports_system=model.takes_system_prompt,
         )
-        outcome = await llm.call(provider, call_spec(model, messages, tokens=tokens, request_id=ledger))
+        outcome = await llm.call(provider, call_spec(model, messages, tokens=tokens, request_id=ledger, draw=row.draw))
         await self.held.observe(model, outcome)
         return await self._store(outcome, budget.bill(model, outcome, prompt_chars=len(text)), ledger, row)
 

@@ -202,8 +202,9 @@ def call_spec(
     tokens: int,
     request_id: uuid.UUID,
     schema: dict[str, Any] | None = None,
+    draw: int = 0,
 ) -> CallSpec:
-    """What the model is sent, as far as it takes it."""
+    """What the model is sent, as far as it takes it; further draws at its own temperature, or they would say the same."""
     return CallSpec(
         model=model.name,
         messages=messages,
@@ -211,7 +212,7 @@ def call_spec(
         request_id=str(request_id),
         timeout_s=float(model.timeout_s),
         token_parameter=model.token_parameter,  # type: ignore[arg-type]
-        temperature=0.0 if model.takes_temperature else None,
+        temperature=0.0 if model.takes_temperature and draw == 0 else None,
         response_format=schema if model.takes_schema else None,
         reasoning_effort=model.reasoning_effort,
     )

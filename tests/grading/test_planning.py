@@ -3,6 +3,7 @@
 import random
 import re
 import threading
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from django.urls import reverse
 
 from grading import checks, evidence, presenters
 from grading.checks import learning
+from grading.engine.held import call_spec
 from grading.enums import CheckStatus, DecidedBy, LedgerState, OutcomeKind, PredictionState, Verdict
 from grading.models import DifficultyCheck, Ledger, ModelSpec, PanelMember, Policy, Prediction, Provider, WaveOrder
 from hle_site import pipeline
@@ -203,6 +205,13 @@ def test_exact_match_is_confirmed_from_the_second_try_on(contributor: Any) -> No
 
     assert (first.confirmation_rounds, second.confirmation_rounds) == (0, 2)
     assert (done.status, [len(asked(done, draw)) for draw in range(3)]) == (CheckStatus.PASSED, [6, 6, 6])
+
+
+@pytest.mark.parametrize(("draw", "temperature"), [(0, 0.0), (1, None), (2, None)])
+def test_further_draws_are_not_pinned_to_the_first_answer(draw: int, temperature: float | None) -> None:
+    model = ModelSpec(name="simulated-small", takes_temperature=True)
+
+    assert call_spec(model, [], tokens=1, request_id=uuid.uuid4(), draw=draw).temperature == temperature
 
 
 def test_unscored_further_draw_parks_the_check_and_is_asked_alone_again(contributor: Any, organiser: Any) -> None:
