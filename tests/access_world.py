@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Model
+from django.utils import timezone
 
 from grading import checks
-from grading.models import Contest, ModelSpec, Prediction
+from grading.enums import JudgeSeat
+from grading.models import Contest, Judgement, ModelSpec, Prediction
 from hle_site import pipeline
 from hle_site.accounts import actions as account_actions
 from hle_site.accounts.enums import DocumentKind
@@ -129,6 +131,18 @@ class World:
         for number, row in enumerate(Prediction.objects.filter(revision__question=question)):
             answer = f"cnry-prediction-answer-{name} {83 * (number + 1)}000"
             Prediction.objects.filter(pk=row.pk).update(answer=answer, reply=f"cnry-prediction-reply-{name}")
+            # a later judgement that differs puts the answer before a person
+            Judgement.objects.create(
+                prediction=row,
+                model=row.panel.judge,
+                seat=JudgeSeat.AGAIN,
+                attempt=1,
+                judge_version="test",
+                answered_at=timezone.now(),
+                is_correct=row.verdict != "correct",
+                extracted_answer=f"cnry-prediction-answer-{name}",
+                reasoning=f"cnry-prediction-reply-{name}",
+            )
         return Question.objects.get(pk=question.pk)
 
     def _reviewed(self, name: str, *codes: str) -> Question:

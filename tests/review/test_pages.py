@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
+from grading import checks
 from hle_site import pipeline
 from hle_site.accounts import actions as account_actions
 from hle_site.accounts.models import Conflict
@@ -154,6 +155,27 @@ def test_own_answer_reveals_key_derivation_and_models(client_of: SignIn, in_revi
         "simulated",
     ):
         assert shown in page
+
+
+def test_doubt_about_the_key_is_shown_after_the_own_answer_and_not_before(
+    client_of: SignIn, contributor: Any, reviewer: Any
+) -> None:
+    question = factories.make_checking(by=contributor)
+    factories.settle_check(question, answer="191")
+    question = Question.objects.get(pk=question.pk)
+    checks.confirm_key(question=question, by=contributor, reason="WHY-CANARY: worked out by hand.")
+    question_actions.submit_for_review(
+        question=question, by=contributor, licence_version=question.call.data_licence.version
+    )
+    pipeline.sweep()
+    mine = take(question, reviewer)
+    client = client_of(reviewer)
+
+    before = client.get(at("work", mine)).content.decode()
+    after = client.post(at("solve", mine), {"answer": "7", "confidence": "80"}, follow=True).content.decode()
+
+    assert [text in before for text in ("Models agree", "191", "WHY-CANARY")] == [False] * 3
+    assert [text in after for text in ("Models agree", "191", "WHY-CANARY")] == [True] * 3
 
 
 @pytest.mark.parametrize(
