@@ -27,7 +27,6 @@ BLOCK_PERMITS = 50
 DECREASE = 0.8
 LOWEST_SHARE = 0.05
 RISE_PER_S = 0.002  # of the limit: what one 429 took is back after 100 s
-REMEMBERED_USES = 20
 
 
 class PermitRefused(Exception):
@@ -63,8 +62,8 @@ class Limit:
 
 # A bucket is kept as the moment at which it will be full again; who takes a permit moves that moment on by what it costs, and
 # may go as soon as the bucket lacks no more than a burst. So a call dearer than the burst still goes, and is paid off after.
-# Times are Redis's own: the clocks of the workers differ. KEYS: bucket, provider. ARGV: request_s, token_s, request credit,
-# token credit, burst_s, ahead_s, rise per s, tokens of each permit asked for. Returns the share of the pace in force, the wait
+# Times are Redis's own: the clocks of the workers differ. KEYS: bucket, provider. ARGV: request_s, token_s, token credit,
+# burst_s, ahead_s, rise per s, tokens of each permit asked for. Returns the share of the pace in force, the wait
 # for the first permit that was not granted, and the waits of those that were.
 TAKE = """
 local time = redis.call('TIME')
@@ -72,16 +71,16 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local held = redis.call('HMGET', KEYS[1], 'requests', 'tokens')
 local told = redis.call('HMGET', KEYS[2], 'stop', 'share', 'at')
 local stop, share = tonumber(told[1] or 0), tonumber(told[2] or 1)
-share = math.min(1, share + math.max(0, now - tonumber(told[3] or now)) * ARGV[7])
-local request_s, token_s, burst = ARGV[1] / share, ARGV[2] / share, tonumber(ARGV[5])
+share = math.min(1, share + math.max(0, now - tonumber(told[3] or now)) * ARGV[6])
+local request_s, token_s, burst = ARGV[1] / share, ARGV[2] / share, tonumber(ARGV[4])
 local slack = math.max(0, burst - request_s)
-local requests = math.max(tonumber(held[1] or 0) - ARGV[3] * request_s, now, stop + slack)
-local tokens = math.max(tonumber(held[2] or 0) - ARGV[4] * token_s, now)
+local requests = math.max(tonumber(held[1] or 0), now, stop + slack)
+local tokens = math.max(tonumber(held[2] or 0) - ARGV[3] * token_s, now)
 local waits, wait = {}, 0
-for i = 8, #ARGV do
+for i = 7, #ARGV do
   wait = math.max(0, stop - now, requests - slack - now)
   if token_s > 0 then wait = math.max(wait, tokens - burst - now) end
-  if wait > tonumber(ARGV[6]) then break end
+  if wait > tonumber(ARGV[5]) then break end
   waits[#waits + 1] = tostring(wait)
   requests, tokens = requests + request_s, tokens + ARGV[i] * token_s
 end
@@ -174,7 +173,6 @@ class _Line:
     keys: Sequence[str]
     limit: Limit = field(default_factory=lambda: Limit(requests_per_minute=1))
     token_credit: int = 0
-    _request_credit: int = 0
     _waiters: deque[_Waiter] = field(default_factory=deque)
     _held: deque[_Held] = field(default_factory=deque)
     _server: asyncio.Task[None] | None = None
@@ -192,9 +190,9 @@ class _Line:
         return time.monotonic() - began
 
     def void(self) -> None:
-        """Hand back the permits in hand: they were taken before the stop."""
+        """Drop the permits in hand: they were taken before the stop."""
         while self._held:
-            self._return(self._held.popleft())
+            self.token_credit += self._held.popleft().tokens
 
     async def _serve(self) -> None:
         """Serve the line until nobody waits."""
@@ -226,9 +224,8 @@ class _Line:
         each_s = max(self.limit.request_s, self.limit.token_s * wanted[-1])
         spare = min(BLOCK_PERMITS, int(BURST_S / each_s))
         wanted += [wanted[-1]] * (spare - len(wanted))
-        credits_ = [self._request_credit, self.token_credit]
-        self._request_credit, self.token_credit = 0, 0
-        args = [self.limit.request_s, self.limit.token_s, *credits_, BURST_S, AHEAD_S, RISE_PER_S, *wanted]
+        credit, self.token_credit = self.token_credit, 0
+        args = [self.limit.request_s, self.limit.token_s, credit, BURST_S, AHEAD_S, RISE_PER_S, *wanted]
         share, wait_s, *waits = map(float, await self.take(keys=self.keys, args=args))  # type: ignore[operator]
         now = time.monotonic()
         self._held.extend(_Held(now + wait, tokens) for wait, tokens in zip(waits, wanted, strict=False))
@@ -249,15 +246,11 @@ class _Line:
                 waiter.permit.set_exception(PermitRefused(far_s))
 
     def _is_one_ready(self) -> bool:
-        """Whether a permit in hand may be used now; one that is long past is handed back, lest many go at once."""
+        """Whether a permit in hand may be used now; one that is long past is dropped, lest many go at once."""
         now = time.monotonic()
         while self._held and self._held[0].at < now - AHEAD_S:
-            self._return(self._held.popleft())
+            self.token_credit += self._held.popleft().tokens
         return bool(self._held) and self._held[0].at <= now
 
     def _use(self, tokens: int) -> None:
         self.token_credit += self._held.popleft().tokens - tokens
-
-    def _return(self, held: _Held) -> None:
-        self._request_credit += 1
-        self.token_credit += held.tokens
