@@ -41,6 +41,8 @@ def menu(user: Any, path: str) -> list[tuple[str, str, bool, int]]:
             entries.append((_("Operations"), reverse("grading:operations")))
         if user.has_perm("grading.view_panels"):
             entries.append((_("Panels"), reverse("panels:index")))
+        if user.has_perm("grading.view_money"):
+            entries.append((_("Money"), reverse("money:index")))
         if user.has_perm("accounts.view_people"):
             entries.append((_("People"), reverse("accounts:people")))
         if user.has_perm("audit.view_log"):

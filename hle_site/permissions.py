@@ -219,6 +219,7 @@ PERMISSIONS: dict[str, Any] = {
     "grading.view_disagreements": has_role(Role.ORGANISER, Role.SENIOR_REVIEWER),
     "grading.view_operations": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),
     "grading.manage_panel": is_organiser,
+    "grading.view_money": has_role(Role.ORGANISER, Role.AUDITOR),
     "grading.view_panels": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),
     # review
     "review.view_pool": has_role(Role.REVIEWER, Role.SENIOR_REVIEWER),

@@ -16,6 +16,7 @@ urlpatterns = [
     path("releases/", include("questions.releases.urls")),
     path("grading/", include("grading.urls")),
     path("panels/", include("grading.catalogue.urls")),
+    path("money/", include("grading.money.urls")),
     path("review/", include("review.urls")),
     path("api/", include("hle_site.api")),
 ]
