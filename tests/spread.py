@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 # Tests that start processes of the site and wait for them: one after the other, so that they compete with pages only.
-PROCESSES = ("tests/test_journey.py", "tests/faults/", "tests/embedded/", "tests/test_deployment.py")
+PROCESSES = (
+    "tests/test_journey.py",
+    "tests/faults/",
+    "tests/embedded/",
+    "tests/test_deployment.py",
+    "tests/test_process_logs.py",
+)
 SLOW = ("tests/test_access.py", "tests/demo/", "tests/grading/")
 MOST = 8  # processes; a broker has 16 databases, and each process takes two
 
