@@ -97,14 +97,10 @@ def take(*, round_: Round, by: Any) -> Assignment:
         raise PermissionDenied("review.take_round")
     _require_place(locked, locked.quorum)
     _require_load(by)
-    fields = {
-        "status": AssignmentStatus.ACCEPTED,
-        "is_self_assigned": True,
-        "due_at": rounds.due_date(),
-        "ended_at": None,
-        "note": "",
-    }
-    assignment, _new = Assignment.objects.update_or_create(round=locked, reviewer=by, defaults=fields)
+    assignment = existing or Assignment(round=locked, reviewer=by)
+    assignment.status, assignment.is_self_assigned = AssignmentStatus.ACCEPTED, True
+    assignment.due_at, assignment.ended_at, assignment.note = rounds.due_date(), None, ""
+    assignment.save()
     log.record("assignment.take", by=by, on=assignment)
     return assignment
 

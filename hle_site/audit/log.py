@@ -12,13 +12,18 @@ from hle_site.audit.models import AuditEvent, AuditReason
 
 CHAIN_LOCK = 0x4155444954  # "AUDIT"
 FIRST_HASH = "0" * 64
+# a statement of its own after that of the lock: one that had waited would not see what was committed meanwhile
+END_OF_CHAIN = f"""SELECT clock_timestamp(),
+    (SELECT hash FROM {AuditEvent._meta.db_table} ORDER BY sequence DESC LIMIT 1)"""  # noqa: S608  our own table's name
 
 
-def _database_now() -> Any:
+def _end_of_chain() -> tuple[Any, str]:
+    """Keep other writers out until the transaction ends; return the database's time and the hash of the last event."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHAIN_LOCK])
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]
+        cursor.execute(END_OF_CHAIN)
+        now, last = cursor.fetchone()
+    return now, last or FIRST_HASH
 
 
 def _hash_of(event: AuditEvent) -> str:
@@ -65,10 +70,9 @@ def record(
 
 def record_all(acts: Sequence[Act], *, by: Any) -> list[AuditEvent]:
     """Append an event for each act in the caller's transaction, in this order."""
-    with transaction.atomic():
-        at = _database_now()
-        last = AuditEvent.objects.order_by("-sequence").values_list("hash", flat=True).first()
-        events = _chained(acts, by=by, at=at, last=last or FIRST_HASH)
+    with transaction.atomic(savepoint=False):
+        at, last = _end_of_chain()
+        events = _chained(acts, by=by, at=at, last=last)
         AuditEvent.objects.bulk_create(events)
         reasons = [
             AuditReason(event=event, text=act.reason) for act, event in zip(acts, events, strict=True) if act.reason
