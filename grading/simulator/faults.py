@@ -2,13 +2,21 @@
 
 import gzip
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from grading.simulator.drafts import CHANGES
 
-# Done to the connection by the server itself.
-CONNECTION_FAULTS = frozenset({"reset", "hang", "cut", "drip", "drip_headers"})
+# Done to the connection, or on the way to it, by the server itself.
+CONNECTION_FAULTS = frozenset({"reset", "hang", "cut", "drip", "drip_headers", "endless", "gzipped"})
 
 JSON_TYPE = "application/json"
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * 50_000_000)
+
+
 BODIES: Mapping[str, Callable[[], tuple[bytes, dict[str, str]]]] = {
     "wrong_schema": lambda: (b'{"answer": "42", "confidence": 1}', {"Content-Type": JSON_TYPE}),
     "invalid_json": lambda: (b"{'choices': 'stop'}", {"Content-Type": JSON_TYPE}),
@@ -19,7 +27,7 @@ BODIES: Mapping[str, Callable[[], tuple[bytes, dict[str, str]]]] = {
     "empty_object": lambda: (b"{}", {"Content-Type": JSON_TYPE}),
     "empty_body": lambda: (b"", {"Content-Type": JSON_TYPE}),
     "huge": lambda: (b" " * 50_000_000, {"Content-Type": JSON_TYPE}),
-    "gzip": lambda: (gzip.compress(b" " * 50_000_000), {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}),
+    "gzip": lambda: (_bomb(), {"Content-Type": JSON_TYPE, "Content-Encoding": "gzip"}),
     "wrong_request": lambda: (b"{}", {"Content-Type": JSON_TYPE, "X-Client-Request-Id": "of-another"}),
 }
 

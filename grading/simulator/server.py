@@ -1,6 +1,7 @@
 """The HTTP side: reads a request, bills it, waits, and replies or fails as the script says."""
 
 import asyncio
+import gzip
 import hmac
 import json
 from collections import OrderedDict, defaultdict
@@ -281,7 +282,12 @@ async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
         return _abort(request, web.StreamResponse())
     if reply.fault == "drip_headers":
         return await _drip_headers(request)
+    if reply.fault == "gzipped":
+        body = gzip.compress(reply.body)
+        return web.Response(body=body, headers={**reply.headers, "Content-Encoding": "gzip"})
     response = web.StreamResponse(headers=reply.headers)
+    if reply.fault == "endless":
+        return await _never_end(request, response)
     response.content_length = len(reply.body)
     await response.prepare(request)
     if reply.fault == "drip":
@@ -291,6 +297,14 @@ async def _send(request: web.Request, reply: Reply) -> web.StreamResponse:
         return response
     await response.write(reply.body[: len(reply.body) // 2])
     return _abort(request, response)
+
+
+async def _never_end(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Send a body without length or end, until nobody listens."""
+    await response.prepare(request)
+    while request.transport is not None and not request.transport.is_closing():
+        await response.write(b" " * 1_000_000)
+    return response
 
 
 async def _drip_headers(request: web.Request) -> web.StreamResponse:
