@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from grading import checks, disagreements, operations, presenters, tasks
+from grading import checks, disagreements, operations, presenters, quoting, tasks
 from grading.enums import CheckStatus
 from grading.forms import ContestForm, JudgeForm, KeyForm, ReasonForm, ResolveForm
 from grading.models import Contest, DifficultyCheck, Prediction
@@ -172,7 +172,8 @@ def _decide(
     request: HttpRequest, question: Question, prediction: Prediction, form: Any, status: int, **context: Any
 ) -> HttpResponse:
     """The page on which one answer is looked at beside the key."""
-    values = {"question": question, "prediction": prediction, "revision": prediction.revision, "form": form, **context}
+    shown = {"reply": quoting.visible(prediction.reply), "revision": prediction.revision}
+    values = {"question": question, "prediction": prediction, "form": form, **shown, **context}
     return render(request, "grading/decide.html", values, status=status)
 
 

@@ -52,7 +52,7 @@ def menu(user: Any, path: str) -> list[tuple[str, str, bool, int]]:
 
 def waiting_for(user: Any) -> list[Waiting]:
     """Return what waits for the user, most pressing first; a contributor always finds the way to a new question."""
-    return [*_own(user), *_reviews(user), *_organising(user), _new()]
+    return [*_own(user), *_reviews(user), *_organising(user), *_disputes(user), _new()]
 
 
 def _own(user: Any) -> list[Waiting]:
@@ -108,6 +108,15 @@ def _reviews(user: Any) -> list[Waiting]:
     return found
 
 
+def _disputes(user: Any) -> list[Waiting]:
+    if not user.has_perm("grading.view_disagreements"):
+        return []
+    count = len(disagreements.waiting_for(user))
+    text = _("Judges differ on an answer, or none could decide; a person has to.")
+    found = Waiting(_("Disagreements"), text, reverse("grading:disagreements"), _("Decide"), count)
+    return [found] if count else []
+
+
 def _organising(user: Any) -> list[Waiting]:
     if not user.has_role(Role.ORGANISER):
         return []
@@ -116,7 +125,6 @@ def _organising(user: Any) -> list[Waiting]:
     )
     parked = DifficultyCheck.objects.filter(status=CheckStatus.PARKED).count()
     frozen = Release.objects.filter(status=ReleaseStatus.FROZEN).exclude(frozen_by=user).count()
-    disputes = len(disagreements.waiting_for(user))
     rows = (
         (
             decisions,
@@ -131,13 +139,6 @@ def _organising(user: Any) -> list[Waiting]:
             _("A provider failed; nothing was counted."),
             reverse("grading:operations"),
             _("See why"),
-        ),
-        (
-            disputes,
-            _("Disagreements"),
-            _("Judges differ, or none could decide; a person has to."),
-            reverse("grading:disagreements"),
-            _("Decide"),
         ),
         (
             frozen,

@@ -101,6 +101,14 @@ def test_answer_stands_beside_key_and_both_judgements(client_of: Sign, disputed:
     assert AuditEvent.objects.filter(action="prediction.read", actor_id=organiser.pk).count() == 1
 
 
+def test_nothing_in_the_reply_is_hidden_from_the_person(client_of: Sign, disputed: Prediction, organiser: Any) -> None:
+    Prediction.objects.filter(pk=disputed.pk).update(reply="An\u200bswer: 7\u202e91")
+
+    text = client_of(organiser).get(judge_url(disputed)).content.decode()
+
+    assert "An&lt;U+200B&gt;swer: 7&lt;U+202E&gt;91" in text
+
+
 def test_parked_test_says_that_judges_disagree_and_never_incorrect(
     client_of: Sign, disputed: Prediction, contributor: Any
 ) -> None:
