@@ -237,7 +237,8 @@ class PanelForm(forms.Form):
         places = {member.model_id: member for member in panel.members.all()} if panel else {}
         super().__init__(*args, initial=_initial(panel, places) if panel else None, **kwargs)
         offered = ModelSpec.objects.filter(is_retired=False) | ModelSpec.objects.filter(pk__in=places)
-        self.models = list(offered.distinct().select_related("provider").order_by("provider__name", "label"))
+        found = offered.distinct().select_related("provider").order_by("provider__name", "label")
+        self.models = sorted(found, key=lambda model: places[model.pk].wave if model.pk in places else MOST_WAVES + 1)
         for name in ("judge", "second_judge"):
             self.fields[name].queryset = ModelSpec.objects.filter(pk__in=[model.pk for model in self.models])
         if panel:
