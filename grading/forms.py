@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from grading.enums import Verdict
+from grading.models import ModelSpec
 
 LONGEST = 2_000
 
@@ -40,6 +41,13 @@ class ResolveForm(ReasonForm):
         widget=forms.RadioSelect,
     )
     field_order = ["decision", "reason"]
+
+
+class SubstituteForm(ReasonForm):
+    """Which model is replaced in a parked check, and why."""
+
+    model = forms.ModelChoiceField(label=_("Model without an answer"), queryset=ModelSpec.objects.none())
+    field_order = ["model", "reason"]
 
 
 class KeyForm(ReasonForm):

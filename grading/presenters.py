@@ -95,6 +95,7 @@ class CheckPanel:
     confirmed_key: ConfirmedKey | None = None
     rejudge_url: str = ""
     retry_url: str = ""
+    substitute_url: str = ""
     earlier: list[DifficultyCheck] = field(default_factory=list)
 
 
@@ -169,6 +170,8 @@ def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dic
         found["rejudge_url"] = reverse("grading:rejudge", args=[question.pk])
     if check is not None and check.status == CheckStatus.PARKED and may_resolve:
         found["retry_url"] = reverse("grading:retry", args=[question.pk])
+        if checks.offers(check):
+            found["substitute_url"] = reverse("grading:substitute", args=[question.pk])
     return found
 
 

@@ -8,6 +8,7 @@ app_name = "grading"
 urlpatterns = [
     path("checks/<uuid:pk>/", views.check, name="check"),
     path("checks/<uuid:pk>/retry/", views.retry, name="retry"),
+    path("checks/<uuid:pk>/substitute/", views.substitute, name="substitute"),
     path("checks/<uuid:pk>/confirm-key/", views.confirm_key, name="confirm_key"),
     path("checks/<uuid:pk>/judge-again/", views.rejudge, name="rejudge"),
     path("checks/<uuid:pk>/clear-alarm/", views.clear_alarm, name="clear_alarm"),

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from grading import checks, disagreements, operations, presenters, quoting, tasks
 from grading.enums import CheckStatus
-from grading.forms import ContestForm, JudgeForm, KeyForm, ReasonForm, ResolveForm
-from grading.models import Contest, DifficultyCheck, Prediction
+from grading.forms import ContestForm, JudgeForm, KeyForm, ReasonForm, ResolveForm, SubstituteForm
+from grading.models import Contest, DifficultyCheck, ModelSpec, Prediction
 from hle_site.audit import log
 from questions.models import Question
 from questions.workflow import InvalidTransition, Refused
@@ -188,6 +188,41 @@ def retry(request: HttpRequest, pk: Any) -> HttpResponse:
     else:
         messages.warning(request, _("This test is not parked any more."))
     return redirect("grading:operations")
+
+
+@require_http_methods(["GET", "POST"])
+def substitute(request: HttpRequest, pk: Any) -> HttpResponse:
+    """Put the panel's substitute in the place of a model that left something unscored in a parked check."""
+    question = _question(request, pk, "grading.resolve_contest")
+    parked = DifficultyCheck.objects.select_related("revision", "policy", "question")
+    found = parked.filter(question=question, status=CheckStatus.PARKED).first()
+    offers = checks.offers(found) if found else []
+    if found is None or not offers:
+        messages.warning(request, _("There is nothing to replace in this test."))
+        return redirect("grading:operations")
+    form = SubstituteForm(request.POST or None)
+    form.fields["model"].queryset = ModelSpec.objects.filter(pk__in=[model.pk for model, _stand_in in offers])
+    status = 200
+    if form.is_valid():
+        try:
+            checks.substitute(check=found, by=request.user, **form.cleaned_data)
+        except Refused as error:
+            status = _add_errors(form, error)
+        else:
+            tasks.hint(str(found.pk))
+            messages.success(request, _("The substitute is asked for what is missing. What was scored stands."))
+            return redirect("grading:operations")
+    values = {
+        "title": _("Ask a substitute"),
+        "body": " ".join(
+            _("%(stand_in)s can answer for %(model)s.") % {"stand_in": stand_in.label, "model": model.label}
+            for model, stand_in in offers
+        ),
+        "form": form,
+        "confirm_label": _("Ask the substitute"),
+        "cancel_url": request.path.removesuffix("substitute/"),
+    }
+    return render(request, "confirm.html", values, status=status)
 
 
 @require_POST

@@ -5,7 +5,7 @@ from grading.checks.rejudging import judgeable, rejudge, rejudge_check
 from grading.checks.settling import JUDGE_DETAIL, PASSING_KINDS, resume, settle, settle_landed, settle_ready, sweep
 from grading.checks.standing import TERMINAL, Key, Seat, Standing, members_for, seats_of, standing_of
 from grading.checks.starting import cancel, open_check, try_number
-from grading.checks.substituting import substitute
+from grading.checks.substituting import offers, substitute
 
 __all__ = [
     "JUDGE_DETAIL",
@@ -21,6 +21,7 @@ __all__ = [
     "judge_by_person",
     "judgeable",
     "members_for",
+    "offers",
     "open_check",
     "rejudge",
     "rejudge_check",

@@ -32,9 +32,9 @@ def substitute(*, check: DifficultyCheck, model: ModelSpec, by: Any, reason: str
         raise Refused([_("This test is not parked any more.")])
     seats = seats_of(locked)
     seat = next((seat for seat in seats if seat.model == model), None)
-    if seat is None or not _is_unscored(locked, seat):
-        raise Refused([_("%(model)s owes no answer in this test.") % {"model": model.label}])
-    stand_in = _stand_in(locked, seat, seats)
+    stand_in = dict(offers(locked)).get(model)
+    if seat is None or stand_in is None:
+        raise Refused([_("The panel names nobody who could answer for %(model)s here.") % {"model": model.label}])
     locked.plan = _plan(seats, seat, stand_in)
     locked.save(update_fields=["plan"])
     settling.unpark(locked)
@@ -43,24 +43,23 @@ def substitute(*, check: DifficultyCheck, model: ModelSpec, by: Any, reason: str
     transaction.on_commit(lambda: settling.settle_ready([key]))
 
 
-def _is_unscored(check: DifficultyCheck, seat: Seat) -> bool:
-    return any(
-        found.position == seat.position and row.state == PredictionState.UNSCORED
-        for found, row in standing_of(check).asked
-    )
-
-
-def _stand_in(check: DifficultyCheck, seat: Seat, seats: list[Seat]) -> ModelSpec:
-    """The substitute that the panel names for whoever sat here first, if it can answer and does not answer already."""
-    members = PanelMember.objects.select_related("substitute")
-    member = members.filter(panel=check.panel_id, model=seat.models[0]).first()
-    found = member.substitute if member else None
-    if found is None:
-        raise Refused([_("The panel names no substitute for %(model)s.") % {"model": seat.model.label}])
-    is_seated = any(found in other.models for other in seats)
-    if is_seated or found.is_retired or (check.revision.image_id and not found.takes_images):
-        raise Refused([_("The substitute %(model)s cannot answer in this test.") % {"model": found.label}])
-    return found
+def offers(check: DifficultyCheck) -> list[tuple[ModelSpec, ModelSpec]]:
+    """The models that left something unscored in a check, each with a substitute that can answer for it."""
+    unscored = {seat.position for seat, row in standing_of(check).asked if row.state == PredictionState.UNSCORED}
+    seats = seats_of(check)
+    members = PanelMember.objects.filter(panel=check.panel_id).exclude(substitute=None)
+    named = {member.model_id: member.substitute for member in members.select_related("substitute")}
+    found = [(seat.model, named.get(seat.models[0].pk)) for seat in seats if seat.position in unscored]
+    seated = {model.pk for seat in seats for model in seat.models}
+    needs_pictures = check.revision.image_id is not None
+    return [
+        (model, stand_in)
+        for model, stand_in in found
+        if stand_in is not None
+        and stand_in.pk not in seated
+        and not stand_in.is_retired
+        and (stand_in.takes_images or not needs_pictures)
+    ]
 
 
 def _plan(seats: list[Seat], changed: Seat, stand_in: ModelSpec) -> list[list[Any]]:

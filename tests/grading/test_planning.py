@@ -4,6 +4,7 @@ import random
 import re
 import threading
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,8 @@ from questions.workflow import Refused
 from tests import factories
 
 pytestmark = pytest.mark.django_db
+
+SignIn = Callable[[Any], Client]
 
 CHOICE = {
     "answer_type": "multipleChoice",
@@ -269,7 +272,6 @@ ONCE_ONLY = re.compile(r'(csrfmiddlewaretoken" value=|"X-CSRFToken": )"[^"]*"')
 
 def view_of(client: Client, question: Question) -> list[str]:
     """All that the contributor's channels say of the check, ids and times aside."""
-    client.force_login(question.contributor)
     said = []
     for url in (
         reverse("grading:check", args=[question.pk]),
@@ -285,7 +287,7 @@ def view_of(client: Client, question: Question) -> list[str]:
 
 
 @pytest.mark.parametrize("ends", [False, True])
-def test_contributor_cannot_tell_what_further_draws_said(client: Client, contributor: Any, ends: bool) -> None:
+def test_contributor_cannot_tell_what_further_draws_said(client_of: SignIn, contributor: Any, ends: bool) -> None:
     check = start(contributor, **CHOICE)
     for _wave in range(4 if not ends else 5):
         score(check)
@@ -297,7 +299,7 @@ def test_contributor_cannot_tell_what_further_draws_said(client: Client, contrib
 
     for verdict in (Verdict.CORRECT, Verdict.INCORRECT):
         Prediction.objects.filter(draw=1, model__name="simulated-small").update(verdict=verdict, answer="cnry")
-        said[verdict] = view_of(client, question)
+        said[verdict] = view_of(client_of(contributor), question)
 
     assert Prediction.objects.filter(draw=1).exclude(verdict=Verdict.UNSCORED).count() == 6
     assert said[Verdict.CORRECT] == said[Verdict.INCORRECT]
@@ -319,10 +321,10 @@ def test_further_draws_open_to_the_contributor_with_the_decision(contributor: An
     assert after.lines[-1] == ("simulated-deep", ["correct", "incorrect"])
 
 
-def test_hidden_answer_can_be_neither_contested_nor_found(client: Client, contributor: Any) -> None:
+def test_hidden_answer_can_be_neither_contested_nor_found(client_of: SignIn, contributor: Any) -> None:
     run(start(contributor, **CHOICE), *[(f"simulated-{name}", 1) for name in ("small", "large", "deep")])
     question, row = Question.objects.get(), Prediction.objects.filter(draw=1, verdict=Verdict.CORRECT)[0]
-    client.force_login(contributor)
+    client = client_of(contributor)
 
     answer = client.get(reverse("grading:contest", args=[question.pk, row.pk]))
 
@@ -407,6 +409,26 @@ def test_substitute_is_refused(contributor: Any, organiser: Any, stand_in: Model
         checks.substitute(check=check, model=model, by=organiser, reason=reason)
 
     assert DifficultyCheck.objects.get().plan == check.plan
+
+
+def test_organiser_asks_a_substitute_on_its_page(
+    client_of: SignIn, contributor: Any, organiser: Any, stand_in: ModelSpec, settings: Any
+) -> None:
+    settings.REQUIRE_STAFF_FACTOR = False
+    check = parked(contributor)
+    url = reverse("grading:substitute", args=[check.question_id])
+    small = ModelSpec.objects.get(name="simulated-small")
+    client = client_of(organiser)
+
+    assert presenters.panel_of(check.question, organiser).substitute_url == url
+    page = client.get(url)
+    wrong = client.post(url, {"model": ModelSpec.objects.get(name="simulated-deep").pk, "reason": "It is slow today."})
+    done = client.post(url, {"model": small.pk, "reason": "It declines every question of this field."})
+
+    assert "simulated-spare can answer for simulated-small." in page.content.decode()
+    assert (page.status_code, wrong.status_code, done.status_code) == (200, 200, 302)
+    assert DifficultyCheck.objects.get().plan[0][0] == [small.pk, stand_in.pk]
+    assert client.get(url).url == reverse("grading:operations")
 
 
 def test_contributor_may_not_choose_a_substitute(contributor: Any, stand_in: ModelSpec) -> None:
