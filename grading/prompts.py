@@ -79,5 +79,6 @@ def messages(
 def options_order(seed: int, n: int) -> OptionsOrder:
     """Order of `n` options for one draw: the same seed always gives the same order."""
     positions = list(range(n))
-    random.Random(seed).shuffle(positions)  # noqa: S311 - spreads position bias, protects nothing
+    if n > 1:
+        random.Random(seed).shuffle(positions)  # noqa: S311 - spreads position bias, protects nothing
     return OptionsOrder(tuple(positions))

@@ -98,7 +98,7 @@ REACTIONS: dict[str, tuple[Reaction, ...]] = {
 def handle(*change_ids: int) -> None:
     """Run the reactions to status changes, once and all or none; hints to workers leave after the commit."""
     hints = []
-    with transaction.atomic():
+    with transaction.atomic(), outbox.together():
         changes = list(
             StatusChange.objects.select_for_update(of=("self",), skip_locked=True)
             .select_related("question__contributor", "question__call", "revision", "by")

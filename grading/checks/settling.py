@@ -76,7 +76,8 @@ def _settle_together(pks: Sequence[Any]) -> int:
         left = [check for check in checks if check.question.status != Status.CHECKING]
         for check in left:
             plan.end(check, CheckStatus.CANCELLED, "")
-        ahead = [pair for pair in standings([check for check in checks if check not in left]) if pair[1].needs_action]
+        live = [check for check in checks if check not in left]
+        ahead = [pair for pair in standings(live, with_texts=False) if pair[1].needs_action]
         n_decided = sum(_decide_all([pair for pair in ahead if pair[1].outcome == how]) for how in DECISIONS)
         undecided = [pair for pair in ahead if pair[1].outcome not in DECISIONS]
         _ask_all([pair for pair in undecided if pair[1].due is not None])

@@ -13,6 +13,7 @@ from grading.policy import Due, Outcome, PolicyRule
 from questions.models import Revision
 
 TERMINAL = {PredictionState.SETTLED, PredictionState.UNSCORED}
+TO_DECIDE = ("tested_hash", "panel", "draw", "model", "state", "verdict", "tries", "outcome", "outcome_detail")
 FIRST_TRY = {PredictionState.ASKED, PredictionState.ANSWERED}
 
 
@@ -106,16 +107,18 @@ def standing_of(check: DifficultyCheck) -> Standing:
     return next(standing for _check, standing in standings([check]))
 
 
-def standings(checks: Sequence[DifficultyCheck]) -> Iterable[tuple[DifficultyCheck, Standing]]:
-    """Yield each check with where it stands, read in a few queries for all of them."""
+def standings(
+    checks: Sequence[DifficultyCheck], *, with_texts: bool = True
+) -> Iterable[tuple[DifficultyCheck, Standing]]:
+    """Yield each check with where it stands, read in a few queries for all of them.
+
+    Who only decides leaves out the texts, which are most of what there is to read.
+    """
     seats = _seats(checks)
-    rows = (
-        Prediction.objects.filter(
-            tested_hash__in={check.tested_hash for check in checks}, panel__in={check.panel_id for check in checks}
-        )
-        .exclude(state=PredictionState.SKIPPED)
-        .select_related("contest")
-    )
+    rows = Prediction.objects.filter(
+        tested_hash__in={check.tested_hash for check in checks}, panel__in={check.panel_id for check in checks}
+    ).exclude(state=PredictionState.SKIPPED)
+    rows = rows.select_related("contest") if with_texts else rows.only(*TO_DECIDE)
     found = {(row.tested_hash, row.panel_id, row.draw, row.model_id): row for row in rows}
     for check in checks:
         draws = [

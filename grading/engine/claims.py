@@ -18,7 +18,8 @@ from grading.enums import LedgerState, OutcomeKind, PredictionState
 from grading.models import Judgement, Ledger, ModelSpec, Panel, Prediction
 from questions.models import Revision
 
-LOOK_AHEAD = 4  # rows looked up for each that is wanted now
+AT_ONCE = 500  # rows in one claim: more would need memory for all their texts at once
+LOOK_AHEAD = 4_096  # rows whose order is looked up at a time, by one pass over the whole queue
 LOOK_SHARE = 10  # the order is good for so many times as long as it took to find
 OF_REVISION = ("prompt", "options", "answer", "answer_type", "image", "question__contributor_id")
 
@@ -122,16 +123,17 @@ class Turns:
             "dead_after_s": settings.WORKER_DEAD_AFTER_S,
         }
         if flying is not None or not self._ids or time.monotonic() > self._good_until:
-            self._look(values, limit)
+            self._look(values)
+        limit = min(limit, AT_ONCE)
         wanted, self._ids = self._ids[:limit], self._ids[limit:]
         return _take(values | {"ids": [str(pk) for pk in wanted]}) if wanted else Claimed([], set())
 
-    def _look(self, values: dict[str, Any], limit: int) -> None:
-        looked_at, started = LOOK_AHEAD * limit, time.monotonic()
+    def _look(self, values: dict[str, Any]) -> None:
+        started = time.monotonic()
         with connection.cursor() as cursor:
-            cursor.execute(ORDER, values | {"looked_at": looked_at, "payable": spending.payable_providers()})
+            cursor.execute(ORDER, values | {"looked_at": LOOK_AHEAD, "payable": spending.payable_providers()})
             self._ids = [pk for (pk,) in cursor.fetchall()]
-        self._is_whole = len(self._ids) < looked_at
+        self._is_whole = len(self._ids) < LOOK_AHEAD
         self._good_until = time.monotonic() + LOOK_SHARE * (time.monotonic() - started)
 
 

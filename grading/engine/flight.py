@@ -17,6 +17,7 @@ from grading.models import Prediction
 from questions.models import Revision
 
 IMAGES_AT_ONCE = 48  # pictures in memory at a time, 7 MB each at most
+SHORT_REPLY_CHARS = 20_000  # read at once: that takes less time than handing it to a thread
 # Re-asks that cost money again; no model is asked more than three times for one answer.
 BILLABLE = (OutcomeKind.EMPTY, OutcomeKind.TRUNCATED, OutcomeKind.MALFORMED, OutcomeKind.AMBIGUOUS)
 MOST_BILLABLE = 3
@@ -87,7 +88,7 @@ class Asking:
     async def _store(self, outcome: Outcome, bill: budget.Bill, ledger: uuid.UUID, row: Prediction) -> bool:
         is_answer = outcome.kind == OutcomeKind.ANSWER
         delay_s = None if is_answer else self._re_ask_in_s(outcome)
-        reading = await self.held.in_thread(self._read, outcome.text) if is_answer else Reading("", None)
+        reading = await self._reading(outcome.text) if is_answer else Reading("", None)
         state = PredictionState.ANSWERED if is_answer else PredictionState.UNSCORED
         is_held = await self.held.shared.writer.write(
             "answer",
@@ -113,6 +114,11 @@ class Asking:
         )
         row.reply, row.answer, row.confidence = outcome.text, reading.answer, reading.confidence
         return is_held and is_answer
+
+    async def _reading(self, reply: str) -> Reading:
+        if len(reply) <= SHORT_REPLY_CHARS:
+            return self._read(reply)
+        return await self.held.in_thread(self._read, reply)
 
     def _re_ask_in_s(self, outcome: Outcome) -> float | None:
         delay_s = self.held.retry_delay_s(outcome.kind, outcome.retry_after_s, name=outcome.kind)

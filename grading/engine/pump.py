@@ -196,6 +196,8 @@ class Engine:
         self.touched |= claimed.lost
         for row in claimed.rows:
             self._launch(row, shared)
+        if self.turns.has_more:
+            self._news.set()
 
     def _cancel_young(self, shared: Shared) -> None:
         """Give up calls that have only begun, if the site wants a quick stop: they are asked once more by whoever takes them over."""

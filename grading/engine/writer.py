@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import queue
 import threading
 import time
 import uuid
-from concurrent.futures import Future
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -32,20 +33,29 @@ class Write(NamedTuple):
     values: dict[str, Any]
 
 
+class Waiting(NamedTuple):
+    """A write, and who waits on which loop for what becomes of it."""
+
+    write: Write
+    done: asyncio.Future[bool]
+    loop: asyncio.AbstractEventLoop
+
+
 class Writer(threading.Thread):
     """A thread with a connection of its own. `write` is awaited on the loop and says whether the fence let the row pass."""
 
     def __init__(self, worker_id: uuid.UUID) -> None:
         super().__init__(name="writer", daemon=True)
         self.worker_id = worker_id
-        self._queue: queue.SimpleQueue[tuple[Write, Future[bool]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._is_stopping = threading.Event()
 
     async def write(self, kind: str, **values: Any) -> bool:
         """Queue one write and wait until its batch is committed."""
-        done: Future[bool] = Future()
-        self._queue.put((Write(kind, values), done))
-        return await asyncio.wrap_future(done)
+        loop = asyncio.get_running_loop()
+        waiting = Waiting(Write(kind, values), loop.create_future(), loop)
+        self._queue.put(waiting)
+        return await waiting.done
 
     def run(self) -> None:
         """Write batches until stopped."""
@@ -63,7 +73,7 @@ class Writer(threading.Thread):
         self._queue.put(None)
         self.join(30)
 
-    def _next_batch(self) -> list[tuple[Write, Future[bool]]]:
+    def _next_batch(self) -> list[Waiting]:
         first = self._next(1.0)
         if first is None:
             connection.close()  # nothing to write: no connection to hold
@@ -75,42 +85,32 @@ class Writer(threading.Thread):
                 batch.append(item)
         return batch
 
-    def _next(self, timeout_s: float) -> tuple[Write, Future[bool]] | None:
+    def _next(self, timeout_s: float) -> Waiting | None:
         try:
             return self._queue.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
-    def _write(self, batch: list[tuple[Write, Future[bool]]]) -> None:
+    def _write(self, batch: list[Waiting]) -> None:
         try:
-            held, unpaid = self._commit([write for write, _done in batch])
+            held, unpaid = self._commit([waiting.write for waiting in batch])
         except DatabaseError as error:
             self._write_apart(batch, error)
-            return
         except Exception as error:
             # The boundary of the thread: if it ended, every flight would wait for ever.
             logger.exception("batch_failed", rows=len(batch))
-            for _write, done in batch:
-                done.set_exception(error)
-            return
-        for write, done in batch:
-            if write in unpaid:
-                done.set_exception(NoBudget())
-                continue
-            is_held = (write.kind, write.values["id"]) in held
-            if not is_held:
-                logger.warning("late_write_refused", kind=write.kind, prediction=str(write.values["id"]))
-            done.set_result(is_held)
+            _tell([(waiting, error) for waiting in batch])
+        else:
+            _tell([(waiting, _result(waiting.write, held, unpaid)) for waiting in batch])
 
-    def _write_apart(self, batch: list[tuple[Write, Future[bool]]], error: DatabaseError) -> None:
+    def _write_apart(self, batch: list[Waiting], error: DatabaseError) -> None:
         """Do not let one row that the database refuses take the others with it."""
         if len(batch) > 1 and not isinstance(error, OperationalError | InterfaceError):
-            for item in batch:
-                self._write([item])
+            for waiting in batch:
+                self._write([waiting])
             return
         logger.error("batch_lost", rows=len(batch), error=type(error).__name__)
-        for _write, done in batch:
-            done.set_exception(error)
+        _tell([(waiting, error) for waiting in batch])
 
     def _commit(self, writes: list[Write]) -> tuple[set[tuple[str, uuid.UUID]], list[Write]]:
         for pause_s in RETRY_S:
@@ -135,3 +135,30 @@ class Writer(threading.Thread):
                     held |= {(kind, pk) for (pk,) in cursor.fetchall()}
             reserving.give_back([write for write in writes if (write.kind, write.values["id"]) not in held], unpaid)
         return held, unpaid
+
+
+def _result(write: Write, held: Collection[tuple[str, uuid.UUID]], unpaid: Sequence[Write]) -> bool | NoBudget:
+    if write in unpaid:
+        return NoBudget()
+    is_held = (write.kind, write.values["id"]) in held
+    if not is_held:
+        logger.warning("late_write_refused", kind=write.kind, prediction=str(write.values["id"]))
+    return is_held
+
+
+def _tell(results: Sequence[tuple[Waiting, bool | Exception]]) -> None:
+    """Wake those who wait, once for each loop: waking one by one costs a system call each."""
+    for loop in {waiting.loop for waiting, _result in results}:
+        own = [(waiting.done, result) for waiting, result in results if waiting.loop is loop]
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and with it those who waited
+            loop.call_soon_threadsafe(_resolve, own)
+
+
+def _resolve(results: Sequence[tuple[asyncio.Future[bool], bool | Exception]]) -> None:
+    for done, result in results:
+        if done.done():
+            continue  # cancelled
+        if isinstance(result, Exception):
+            done.set_exception(result)
+        else:
+            done.set_result(result)

@@ -78,6 +78,7 @@ async def _ask(host: "_LoopHost", provider: ProviderSpec, spec: CallSpec) -> Out
                 body=dialect.write(dialect, spec),
                 options={
                     "timeout": _timeout(spec.timeout_s),
+                    "idempotency_key": spec.request_id,  # not sent; the SDK would make one up
                     "headers": {REQUEST_ID_HEADER: spec.request_id, **UNSAID},
                 },
             )

@@ -11,6 +11,7 @@ from django.db import connection
 
 from hle_site.audit import log
 from hle_site.audit.models import AuditEvent
+from hle_site.notifications.models import Mail, Notice
 from questions import actions, guards, workflow
 from questions.enums import Action, Status
 from questions.models import Question, StatusChange
@@ -181,6 +182,38 @@ def test_second_of_two_readers_of_one_status_is_told(contributor: Any) -> None:
 
     with pytest.raises(InvalidTransition, match="Somebody else was faster"):
         actions.start_check(question=stale, by=contributor, terms_version="1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_questions_move_as_each_would_alone(contributor: Any) -> None:
+    alone, *others, left = [factories.make_checking(by=contributor, prompt=f"How many of the {n}?") for n in range(4)]
+    workflow.advance(left, Action.CANCEL_CHECK, by=contributor)
+    workflow.advance(alone, Action.FAIL_CHECK, by=None, reason="One was right.")
+
+    moves = [workflow.Move(question, question.newest, "One was right.") for question in (*others, left)]
+    changes = workflow.advance_all(moves, Action.FAIL_CHECK)
+
+    assert [change.question for change in changes] == others
+    asked = Question.objects.order_by("created_at").values_list("status", flat=True)
+    assert list(asked) == [Status.TOO_EASY] * 3 + [Status.DRAFT]
+    for written in (_changes, _events, _notices):
+        assert [written(question) for question in others] == [written(alone)] * 2
+    assert log.verify() == []
+
+
+def _changes(question: Question) -> list[Any]:
+    columns = ("action", "before", "after", "by", "reason", "revision__number")
+    return list(StatusChange.objects.filter(question=question).order_by("pk").values_list(*columns))
+
+
+def _events(question: Question) -> list[Any]:
+    events = AuditEvent.objects.filter(object_id=question.pk).order_by("sequence")
+    return list(events.values_list("action", "actor_id", "object_type", "before", "after", "reason__text"))
+
+
+def _notices(question: Question) -> list[Any]:
+    mails = Mail.objects.filter(body__contains=str(question.pk)).count()
+    return [*Notice.objects.filter(path__contains=question.pk).values_list("kind", "body"), mails]
 
 
 def test_figure_names_every_step() -> None:
