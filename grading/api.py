@@ -15,6 +15,7 @@ from grading.models import DifficultyCheck, Prediction
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope
+from questions.api import OPEN_TO_TOKENS
 from questions.models import Question
 
 
@@ -100,8 +101,11 @@ class PredictionsView(_OfQuestion):
 
     @extend_schema(responses=PredictionSerializer(many=True), operation_id="questions_predictions")
     def get(self, request: Request, pk: Any) -> Response:
-        """Return each model's answer with its verdict and the reason, in the order of the panel."""
-        check = self.newest(self.question("grading.view_answers"))
+        """Return each model's answer with its verdict and the reason, in the order of the panel; by token until review begins."""
+        question = self.question("grading.view_answers")
+        if isinstance(request.auth, ApiToken) and question.status not in OPEN_TO_TOKENS:
+            raise PermissionDenied
+        check = self.newest(question)
         rows = Prediction.objects.of(check.revision).filter(panel=check.panel)
         return Response(PredictionSerializer(rows, many=True).data)
 

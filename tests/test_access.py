@@ -6,7 +6,8 @@ What is not written there does not exist: an address without a line fails, and a
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,15 +15,25 @@ from typing import Any, NamedTuple
 import pytest
 from django.contrib.auth.models import PermissionsMixin
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
+from django.shortcuts import get_object_or_404
 from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from hle_site.accounts.models import User
+from hle_site.accounts.tokens import HasScope
 from hle_site.notifications.models import Mail, Notice
+from questions import presenters as question_presenters
+from questions import querysets
 from questions.models import Question, Revision, StatusChange
+from questions.views import finding
+from review import views as review_views
+from review.api.shapes import AssignmentSerializer
 from review.models import Assignment, BlindSolve, Comment, Decision, Review
 from tests.access_world import Place, World
+from tests.api.conftest import token_client
 
 pytestmark = pytest.mark.django_db
 ORACLE = Path(__file__).parent / "oracle"
@@ -267,16 +278,17 @@ def places_for(line: Line, world: World, code: str) -> list[Place]:
     return [world.places[start]]
 
 
-def test_no_secret_reaches_a_reader_without_its_cell(world: World, clients: dict[str, Client]) -> None:
+def read_by(world: World, client: Client, code: str, lines: Iterable[Line]) -> tuple[list[str], int]:
+    """Call addresses as one reader and return what the oracle has against the answers, and how many there were."""
     wrong, calls = [], 0
-    for line, code in product(REGISTRY.values(), ("AN", *CODES)):
+    for line in lines:
         if "GET" not in line.methods or line.name == "account_logout":
             continue
         for place in places_for(line, world, code) or [None]:
             url = address(line, world, place, code)
             if not url:
                 continue
-            answer, calls = call(clients[code], "GET", url), calls + 1
+            answer, calls = call(client, "GET", url), calls + 1
             where = f"{line.name} {place.name if place else ''} {code} {answer.status}"
             wrong += [f"leak: {where}: {found}" for found in leaks(line, answer, world, place, code)]
             if answer.status >= 500:
@@ -289,14 +301,20 @@ def test_no_secret_reaches_a_reader_without_its_cell(world: World, clients: dict
                     and place.canary(name) not in answer.body
                     and not (place.phase == "D" and name.startswith("prediction."))  # nothing is answered yet
                 ]
-
-    assert wrong == []
-    assert calls > 400
+    return wrong, calls
 
 
-def test_hidden_and_unknown_are_the_same(world: World, clients: dict[str, Client]) -> None:
+def test_no_secret_reaches_a_reader_without_its_cell(world: World, clients: dict[str, Client]) -> None:
+    found = [read_by(world, clients[code], code, REGISTRY.values()) for code in ("AN", *CODES)]
+
+    assert [row for wrong, _calls in found for row in wrong] == []
+    assert sum(calls for _wrong, calls in found) > 400
+
+
+def told_apart(world: World, clients: dict[str, Client], cases: Iterable[tuple[Line, str, Place]]) -> list[str]:
+    """Return where a hidden question and one that does not exist are answered differently, or a hidden one openly."""
     wrong = []
-    for line, code, place in _hidden(world):
+    for line, code, place in cases:
         for method in line.methods:
             url = address(line, world, place)
             if not url:
@@ -308,8 +326,11 @@ def test_hidden_and_unknown_are_the_same(world: World, clients: dict[str, Client
                 wrong.append(f"{where} {[pair for pair in zip(one, other, strict=False) if pair[0] != pair[1]][:1]}")
             elif known.status not in {403, 404, 302}:
                 wrong.append(f"open: {where}")
+    return wrong
 
-    assert wrong == []
+
+def test_hidden_and_unknown_are_the_same(world: World, clients: dict[str, Client]) -> None:
+    assert told_apart(world, clients, _hidden(world)) == []
 
 
 def _hidden(world: World) -> Iterator[tuple[Line, str, Place]]:
@@ -348,19 +369,23 @@ def test_nobody_without_a_right_changes_anything(world: World, clients: dict[str
     assert wrong == []
 
 
-def test_strangers_are_sent_to_the_login(world: World, clients: dict[str, Client]) -> None:
+def open_to_strangers(world: World, client: Client, lines: Iterable[Line]) -> list[str]:
+    """Return the addresses that answer somebody who is not signed in, and need not."""
     wrong = []
-    for line in REGISTRY.values():
+    for line in lines:
         for method in line.methods:
             url = address(line, world, world["in-review"])
-            answer = call(clients["AN"], method, url) if url else None
+            answer = call(client, method, url) if url else None
             if answer is None or "AN" in line.readers:
                 continue
             is_sent_away = answer.status == 302 and "/accounts/login/" in answer.headers.get("Location", "")
             if not is_sent_away and answer.status not in {401, 404}:
                 wrong.append(f"{method} {line.name}: {answer.status}")
+    return wrong
 
-    assert wrong == []
+
+def test_strangers_are_sent_to_the_login(world: World, clients: dict[str, Client]) -> None:
+    assert open_to_strangers(world, clients["AN"], REGISTRY.values()) == []
 
 
 def test_methods_are_those_of_the_registry(world: World, clients: dict[str, Client]) -> None:
@@ -429,3 +454,166 @@ def test_a_superuser_does_not_exist() -> None:
     assert not issubclass(User, PermissionsMixin)
     assert not hasattr(User, "is_superuser")
     assert not hasattr(User.objects, "create_superuser")
+
+
+# --- tokens of the API as readers ---
+
+SCOPES = ("draft", "review", "release")
+SCOPE_OF = dict(_rows("scopes.txt"))
+# where a scope opens text at all; the feedback has no phase of its own
+PHASES_OF = {"draft": "DG", "review": "SEXAPH", "release": "P"}
+API = [line for line in REGISTRY.values() if line.name.startswith("api-")]
+
+
+def scope_of(name: str) -> str:
+    """The scope that the oracle asks of a token at an address of the API."""
+    return SCOPE_OF[max((start for start in SCOPE_OF if name.startswith(start)), key=len)]
+
+
+@pytest.fixture(scope="module")
+def token_clients(world: World) -> dict[tuple[str, str], Client]:
+    """A client with a token for each reader and scope; administrators have none."""
+    found: dict[tuple[str, str], Client] = {}
+    for code, scope in product(CODES, SCOPES):
+        if code != "AD":
+            found[code, scope] = token_client(world.people[code], scope)
+            found[code, scope].raise_request_exception = False
+    return found
+
+
+def beyond_tokens(world: World, clients: dict[tuple[str, str], Client]) -> list[str]:
+    """Return what tokens open beyond their scope: addresses of another one, and text of phases that it does not reach."""
+    wrong = []
+    for (code, scope), client in clients.items():
+        for line in API:
+            for place in places_for(line, world, code)[:1] or [None]:
+                url = address(line, world, place, code)
+                if not url:
+                    continue
+                for method in line.methods:
+                    answer = call(client, method, url)
+                    where = f"{method} {line.name} {place.name if place else ''} {code} {scope} {answer.status}"
+                    if scope_of(line.name) != scope and answer.status not in {401, 403}:
+                        wrong.append(f"scope: {where}")
+                    wrong += [f"leak: {where}: {found}" for found in leaks(line, answer, world, place, code)]
+                    wrong += [f"phase: {where}: {found}" for found in _of_closed_phases(answer, world, scope)]
+                    wrong += [f"error: {where}"] * (answer.status >= 500)
+    return wrong
+
+
+def _of_closed_phases(answer: Answer, world: World, scope: str) -> list[str]:
+    text = answer.body.casefold()
+    fields = [name for name in FIELDS if name != "review.feedback"]
+    return [
+        f"{name} of {place.name}"
+        for place, name in product(world.places, fields)
+        if "cnry-" in text and place.phase not in PHASES_OF[scope] and place.canary(name) in text
+    ]
+
+
+def test_a_token_opens_no_more_than_its_scope(world: World, token_clients: dict[tuple[str, str], Client]) -> None:
+    assert beyond_tokens(world, token_clients) == []
+
+
+def test_a_token_opens_no_page(world: World, token_clients: dict[tuple[str, str], Client]) -> None:
+    others = {line.name: line for line in REGISTRY.values() if line not in API and line.methods[0] == "GET"}
+    schema = others.pop("schema")
+    pages = others.values()
+
+    assert open_to_strangers(world, token_clients["OR", "release"], pages) == []
+    assert call(token_clients["OR", "release"], "GET", address(schema, world)).status == 403
+
+
+def test_every_address_of_the_api_has_a_scope() -> None:
+    assert {scope_of(line.name) for line in API} == {*SCOPES, "none"}
+
+
+# --- controls: each breaks one thing, and the walker must say so ---
+
+
+def test_walker_finds_a_list_that_starts_from_everything(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(querysets, "at_work", lambda _user: Q(pk__isnull=False))
+
+    wrong, _calls = read_by(world, clients["CX"], "CX", [REGISTRY["questions:detail"]])
+
+    submitted = {
+        place.name for place in world.places if place.phase not in "DG"
+    }  # the page shows nothing else to others
+    assert {f"question.prompt of {name}" for name in submitted} <= {row.rpartition(": ")[2] for row in wrong}
+
+
+def test_walker_finds_a_page_without_login(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_views.dashboard, "login_required", False, raising=False)
+
+    assert open_to_strangers(world, clients["AN"], [REGISTRY["review:dashboard"]]) == ["GET review:dashboard: 403"]
+
+
+def test_walker_finds_an_extra_field_of_a_serializer(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = AssignmentSerializer.to_representation
+
+    def with_key(self: Any, instance: Assignment) -> dict[str, Any]:
+        return {**honest(self, instance), "key": instance.round.revision.answer}
+
+    monkeypatch.setattr(AssignmentSerializer, "to_representation", with_key)
+    monkeypatch.setitem(globals(), "IN_FULL", {"api-assignments-detail"})
+
+    wrong, _calls = read_by(world, clients["RA"], "RA", [REGISTRY["api-assignments-detail"]])
+
+    assert "leak: api-assignments-detail in-review RA 200: question.key of in-review" in wrong
+    assert {row.rpartition(": ")[2].partition(" of ")[0] for row in wrong} == {"question.key"}
+
+
+def test_walker_finds_403_where_404_belongs(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tells(found: Any, **wanted: Any) -> Any:
+        if Question.objects.filter(**wanted).exists() and not found.filter(**wanted).exists():
+            raise PermissionDenied
+        return get_object_or_404(found, **wanted)
+
+    monkeypatch.setattr(finding, "get_object_or_404", tells)
+
+    wrong = told_apart(world, clients, [(REGISTRY["questions:detail"], "CX", world["eligible"])])
+
+    assert [row.partition(" [")[0] for row in wrong] == ["GET questions:detail eligible CX: 403, unknown 404"]
+
+
+def test_walker_finds_a_missing_check_of_conflicts(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(querysets, "_denials", [])
+
+    wrong, _calls = read_by(world, clients["OC"], "OC", [REGISTRY["questions:detail"]])
+
+    assert any(row.endswith("question.prompt of in-review") for row in wrong)
+
+
+def test_walker_finds_a_missing_check_of_scopes(
+    world: World, token_clients: dict[tuple[str, str], Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HasScope, "has_permission", lambda _self, request, _view: request.user.is_authenticated)
+    one = {("CO", "release"): token_clients["CO", "release"]}
+
+    found = {row.partition(":")[0] for row in beyond_tokens(world, one)}
+
+    assert "scope" in found
+
+
+def test_walker_finds_a_page_that_shows_too_little(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = question_presenters.question_text
+    monkeypatch.setattr(
+        question_presenters, "question_text", lambda *args, **kwargs: replace(honest(*args, **kwargs), prompt="")
+    )
+
+    wrong, _calls = read_by(world, clients["CO"], "CO", [REGISTRY["questions:detail"]])
+
+    assert {row.partition(":")[0] for row in wrong} == {"missing"}
+    assert len(wrong) == len(world.places)
