@@ -49,7 +49,7 @@ def is_active(user: Any) -> bool:
 @rules.predicate
 def may_read(user: Any, question: Question) -> bool:
     """The text is among what the account may read."""
-    return _standing(user, question)[0]
+    return question.is_owned_by(user) or _standing(user, question)[0]
 
 
 @rules.predicate
@@ -104,8 +104,10 @@ def owes_an_answer(user: Any, question: Question) -> bool:
 @rules.predicate
 def is_senior_here(user: Any, question: Question) -> bool:
     """A senior reviewer who holds a place in the last round or an adjudication of this question."""
+    if not user.has_role(Role.SENIOR_REVIEWER):
+        return False
     assignment = _newest_assignment(user, question)
-    return user.has_role(Role.SENIOR_REVIEWER) and assignment is not None and assignment.round.kind != RoundKind.FIRST
+    return assignment is not None and assignment.round.kind != RoundKind.FIRST
 
 
 @rules.predicate

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from hle_site import lookups
 from hle_site.accounts.enums import Field
 from questions.enums import Action, AnswerType, ReasonCode, Split, Status
 from questions.models.call import Call
@@ -112,7 +113,9 @@ class Question(models.Model):
     def newest(self) -> "Revision":
         """The newest revision; lists prefetch it as `newest_revisions`."""
         prefetched = getattr(self, "newest_revisions", None)
-        return prefetched[0] if prefetched else self.revisions.order_by("-number")[0]
+        if prefetched:
+            return prefetched[0]
+        return lookups.once(("newest revision", self.pk), lambda: self.revisions.order_by("-number")[0])
 
     def is_owned_by(self, user: object) -> bool:
         """True for the contributor and for the maintainer who acts for them."""
