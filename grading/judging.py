@@ -3,6 +3,8 @@
 The judge sees quoted data only (`quoting`). A reply that does not hold exactly one grade of the set is `Unparsed`, never a
 grade; nor is a grade for an answer that the response does not state: the judge must quote it, and the quotation is looked
 for. So an injection or an empty opening may cost a judgement, but takes more than a word of the judge to turn a verdict.
+What is left, and no simulated judge can measure: a real one that quotes a wrong answer truly and calls it equal. Against
+that stand comparison, which goes first, a second judge of another vendor, and people.
 """
 
 from __future__ import annotations

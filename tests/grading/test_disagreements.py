@@ -234,6 +234,16 @@ def test_own_answer_is_nobodys_to_decide(client_of: Sign, contributor: Any, disp
     assert client.get(judge_url(disputed)).status_code == 403
 
 
+def test_organiser_does_not_find_what_they_wrote(client_of: Sign, contributor: Any, disputed: Prediction) -> None:
+    account_actions.grant_role(user=contributor, role="organiser", by=None, reason="test")
+    client = client_of(type(contributor).objects.get(pk=contributor.pk))
+
+    text = client.get(reverse(LIST)).content.decode()
+
+    assert "Nothing waits for a person" in text
+    assert client.get(judge_url(disputed)).status_code == 403
+
+
 def test_senior_reviewer_finds_only_what_they_were_asked_to_look_at(
     client_of: Sign, contributor: Any, organiser: Any, senior: Any
 ) -> None:
