@@ -29,7 +29,7 @@ from grading.models import Prediction
 logger = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-GATHER_S = 0.1  # answers that come close together are settled together
+GATHER_S = 0.25  # answers that come close together are settled together
 SHORT_WAIT_S = 2.0  # a re-ask that is due so soon is waited for
 LONGEST_RUN_S = 1_800.0  # then the task ends, so that its message is acknowledged long before it would come again
 CLAIM_SHARE = 16  # no claim for less than this part of the places

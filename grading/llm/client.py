@@ -78,7 +78,9 @@ async def _ask(host: "_LoopHost", provider: ProviderSpec, spec: CallSpec) -> Out
                 body=dialect.write(dialect, spec),
                 options={
                     "timeout": _timeout(spec.timeout_s),
-                    "idempotency_key": spec.request_id,  # not sent; the SDK would make one up
+                    # Both are given because the SDK would make or copy its own for each call; neither is sent.
+                    "idempotency_key": spec.request_id,
+                    "max_retries": 0,
                     "headers": {REQUEST_ID_HEADER: spec.request_id, **UNSAID},
                 },
             )

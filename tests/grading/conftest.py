@@ -40,6 +40,7 @@ def own_engine(transactional_db: None, settings: Any, monkeypatch: Any) -> Itera
     """The engine of this process, ended with the test; it leaves what is due later to `work_until_settled`."""
     settings.PROVIDER_PAUSE_S = 0.5
     monkeypatch.setattr(pump, "SHORT_WAIT_S", 0.05)
+    monkeypatch.setattr(pump, "GATHER_S", 0.02)
     monkeypatch.setattr(writer, "BATCH_S", 0.01)
     yield engine.current()
     engine.shut_down()

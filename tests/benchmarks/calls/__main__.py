@@ -88,13 +88,13 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py bench calls", allow_abbrev=False)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--questions", type=int, default=200, help="in a round; each is six calls")
+    parser.add_argument("--questions", type=int, default=120, help="in a round; each is six calls")
     parser.add_argument("--latency", type=float, default=0.5, help="seconds until the stub answers")
     parser.add_argument(
         "--at-once", type=int, default=512, help="most calls in flight while processor time is measured"
     )
     parser.add_argument("--in-flight", type=int, default=5_000, help="calls that one worker is to hold at once")
-    parser.add_argument("--inspect-calls", type=int, default=120, help="in a round; 0 leaves inspect_ai out")
+    parser.add_argument("--inspect-calls", type=int, default=60, help="in a round; 0 leaves inspect_ai out")
     return parser.parse_args()
 
 
