@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from grading import engine
-from grading.engine import pump, writer
+from grading.engine import circuits, pump, writer
 from grading.models import DifficultyCheck, ModelSpec, Provider
 from tests.grading.simulator.process import Simulator, running
 
@@ -56,6 +56,7 @@ def work_until_settled(check: DifficultyCheck, *, turns: int = 20) -> Difficulty
             break
         check.question.newest.predictions.filter(state__in=["waiting", "answered"]).update(due_at=timezone.now())
         Provider.objects.update(paused_until=None)
+        circuits._records.clear()
     return check
 
 
