@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Exists, Min, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -20,6 +20,7 @@ from questions.models import Question
 from questions.querysets import denied
 
 MOST_ROWS = 50
+STUCK_AFTER = timedelta(minutes=10)  # a sweep comes every half minute, so somebody should look
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,10 @@ class ProviderHealth:
     """One provider in the last hour."""
 
     name: str
+    slug: str
     is_simulated: bool
     problem: str
+    paused_reason: str
     paused_until: datetime | None
     calls: int
     answers: int
@@ -50,6 +53,7 @@ class Board:
     oldest_due_at: datetime | None
     live: int
     parked: list[DifficultyCheck]
+    stuck: list[DifficultyCheck]
     contests: list[Contest]
     workers: list[Worker]
     providers: list[ProviderHealth]
@@ -77,12 +81,22 @@ def board(user: Any) -> Board:
         oldest_due_at=queue["oldest"],
         live=DifficultyCheck.objects.live().count(),
         parked=list(parked.select_related("question").order_by("created_at")[:MOST_ROWS]),
+        stuck=_stuck(hidden),
         contests=list(contests.select_related("question").order_by("contested_at")[:MOST_ROWS]),
         workers=list(Worker.objects.alive().order_by("started_at")),
         providers=_providers(),
         spent_usd=spending.spent_today_usd(),
         budget_usd=settings.DAILY_BUDGET_USD,
     )
+
+
+def _stuck(hidden: Any) -> list[DifficultyCheck]:
+    """Tests under way with an answer that is long due and that nobody fetches."""
+    overdue = Prediction.objects.open().filter(
+        tested_hash=OuterRef("tested_hash"), panel=OuterRef("panel"), due_at__lte=Now() - STUCK_AFTER
+    )
+    live = DifficultyCheck.objects.filter(Exists(overdue), status__in=[CheckStatus.QUEUED, CheckStatus.RUNNING])
+    return list(live.exclude(question__in=hidden).select_related("question").order_by("created_at")[:MOST_ROWS])
 
 
 def _providers() -> list[ProviderHealth]:
@@ -98,8 +112,10 @@ def _health(provider: Provider, counts: dict[str, int]) -> ProviderHealth:
     ends = [(OutcomeKind(kind).label, n) for kind, n in sorted(counts.items()) if kind != OutcomeKind.ANSWER]
     return ProviderHealth(
         name=provider.name,
+        slug=provider.slug,
         is_simulated=provider.is_simulated,
         problem=_problem(provider),
+        paused_reason=provider.paused_reason,
         paused_until=provider.paused_until if is_paused else None,
         calls=sum(counts.values()),
         answers=counts.get(OutcomeKind.ANSWER, 0),

@@ -302,7 +302,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("grading.view_operations"):
         raise PermissionDenied
     board = operations.board(request.user)
-    questions = {row.question_id for row in [*board.parked, *board.contests]}
+    questions = {row.question_id for row in [*board.parked, *board.stuck, *board.contests]}
     mine = Question.objects.visible_to(request.user).filter(pk__in=questions)
     may_act = {question.pk for question in mine if request.user.has_perm("grading.resolve_contest", question)}
     return render(request, "grading/operations.html", {"board": board, "may_act": may_act})

@@ -14,6 +14,7 @@ urlpatterns = [
     path("providers/<slug:slug>/", views.provider, name="provider"),
     path("providers/<slug:slug>/edit/", views.edit_provider, name="edit_provider"),
     path("providers/<slug:slug>/terms/", views.terms, name="terms"),
+    path("providers/<slug:slug>/reopen/", views.reopen, name="reopen"),
     path("providers/<slug:slug>/models/new/", views.new_model, name="new_model"),
     path("providers/<slug:slug>/models/<int:pk>/", views.edit_model, name="edit_model"),
     path("providers/<slug:slug>/models/<int:pk>/test/", views.test, name="test"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from grading import tasks
 from grading.catalogue import actions, presenters
 from grading.catalogue.forms import ModelSpecForm, PanelForm, PolicyForm, ProviderForm, TermsForm, UseForm
+from grading.engine import providers
 from grading.models import ModelSpec, Panel, Policy, Provider
 from questions.workflow import Refused
 
@@ -113,6 +114,20 @@ def test(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         messages.info(request, _("%(model)s is asked for one word. How that ended shows here.") % {"model": model})
     else:
         messages.error(request, _("The workers cannot be reached now. Try again in a minute."))
+    return redirect("panels:provider", slug=slug)
+
+
+@require_POST
+def reopen(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let calls go to a provider again that the site leaves alone."""
+    _ask(request)
+    found = get_object_or_404(Provider, slug=slug)
+    if providers.reopen(found, by=request.user):
+        messages.success(
+            request, _("Calls go to %(name)s again. If it still fails, it is left alone again.") % {"name": found.name}
+        )
+    else:
+        messages.info(request, _("%(name)s is not left alone any more.") % {"name": found.name})
     return redirect("panels:provider", slug=slug)
 
 

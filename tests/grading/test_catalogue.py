@@ -306,3 +306,16 @@ def test_policy_is_stored_as_a_new_version(organiser: Any, client_of: Callable[[
     stored = Policy.objects.get(version="strict-1")
     assert (refused.status_code, answer.status_code) == (400, 302)
     assert (stored.confirmation_rounds, stored.run_all_percent, stored.orders_waves) == (2, 3, True)
+
+
+def test_provider_that_is_left_alone_is_opened_by_hand(organiser: Any, client_of: Callable[[Any], Any]) -> None:
+    Provider.objects.filter(slug="simulated").update(paused_reason="It fails call after call")
+    client, page = client_of(organiser), reverse("panels:provider", args=["simulated"])
+    before = client.get(page).content.decode()
+
+    answer = client.post(reverse("panels:reopen", args=["simulated"]))
+
+    assert "It fails call after call" in before
+    assert answer.status_code == 302
+    assert Provider.objects.get(slug="simulated").paused_reason == ""
+    assert "It fails call after call" not in client.get(page).content.decode()

@@ -1,11 +1,13 @@
 """The model test page and the acts around it, for every kind of reader."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from grading.enums import PredictionState, Verdict
 from grading.models import Contest, DifficultyCheck, Judgement, Prediction
@@ -247,3 +249,18 @@ def test_organiser_has_the_answers_judged_again(client_of: Sign, contributor: An
     assert f'action="{url}"' not in client_of(contributor).get(page(question)).content.decode()
     assert (sent.status_code, refused.status_code) == (302, 403)
     assert Judgement.objects.filter(due_at__isnull=False, requested_by=organiser).count() == 2
+
+
+def test_operations_page_names_tests_whose_answers_nobody_fetches(
+    client_of: Sign, contributor: Any, organiser: Any
+) -> None:
+    question = factories.make_checking(by=contributor)
+    client, address = client_of(organiser), reverse("grading:operations")
+    before = client.get(address).content.decode()
+
+    Prediction.objects.update(due_at=timezone.now() - timedelta(minutes=11))
+
+    assert 'id="stuck-title"' not in before
+    after = client.get(address).content.decode()
+    assert 'id="stuck-title"' in after
+    assert question.handle in after
