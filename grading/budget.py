@@ -127,4 +127,7 @@ def tried_texts(question_ids: Collection[UUID]) -> dict[UUID, set[str]]:
 
 def is_paid(panel: Panel) -> bool:
     """True when a model or a judge of the panel is more than simulated."""
-    return not all(judge.is_simulated for judge in panel.judges) or panel.members.filter(model__provider__is_simulated=False).exists()
+    return (
+        not all(judge.is_simulated for judge in panel.judges)
+        or panel.members.filter(model__provider__is_simulated=False).exists()
+    )

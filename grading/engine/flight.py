@@ -140,5 +140,6 @@ class Asking:
 
 def _data_uri(revision: Revision) -> str:
     image = revision.image
-    with image.file.open("rb") as stored:
+    # rows of one question share the revision, and an open field file is state of its instance
+    with image.file.storage.open(image.file.name, "rb") as stored:
         return f"data:{image.media_type};base64,{base64.b64encode(stored.read()).decode()}"

@@ -1,19 +1,23 @@
 """The engine against a real database and a real provider process over HTTP."""
 
 import asyncio
+import io
 import resource
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from PIL import Image
 
 from grading import checks, engine, prompts
-from grading.engine import claims, files, leases
+from grading.engine import claims, files, flight, leases
 from grading.enums import CheckStatus, DecidedBy, LedgerState, OutcomeKind, PredictionState, Verdict
 from grading.models import DifficultyCheck, Judgement, Ledger, ModelSpec, Prediction, Provider, Worker
 from grading.tasks import run_check, sweep
+from questions import actions
 from questions.enums import Status
 from questions.models import Question
 from tests import factories
@@ -396,3 +400,16 @@ def test_sweep_moves_what_a_crash_left(simulate: Any, own_engine: Any) -> None:
     assert engine.current().work() is None
     check.refresh_from_db()
     assert check.status == CheckStatus.PASSED
+
+
+def test_rows_that_share_a_picture_read_it_at_the_same_time(contributor: Any, db: None) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), "green").save(data, format="PNG")
+    picture = actions.store_picture(data=data.getvalue(), by=contributor)
+    revision = factories.make_draft(by=contributor, image=picture, image_alt="A green square").newest
+
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(flight._data_uri, [revision] * 64))
+
+    assert len(found) == 1
+    assert found.pop().startswith("data:image/png;base64,")

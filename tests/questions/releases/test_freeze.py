@@ -444,7 +444,7 @@ def test_queries_of_a_freeze_do_not_grow_with_the_questions(world, django_assert
     world.approve(count)
     draft = world.draft()
 
-    with django_assert_num_queries(33):
+    with django_assert_num_queries(30):
         freeze.freeze(release=draft, by=world.first)
 
     assert draft.items.count() == count
