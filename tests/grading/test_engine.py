@@ -408,6 +408,7 @@ def test_rows_that_share_a_picture_read_it_at_the_same_time(contributor: Any, db
     picture = actions.store_picture(data=data.getvalue(), by=contributor)
     revision = factories.make_draft(by=contributor, image=picture, image_alt="A green square").newest
 
+    assert revision.image == picture  # loaded here, as a claim does
     with ThreadPoolExecutor(8) as threads:
         found = set(threads.map(flight._data_uri, [revision] * 64))
 
