@@ -188,6 +188,11 @@ def _review(walk: Walk, person: str, score: str) -> None:
     page = walk.page
     walk.become(person, "/review/?tab=pool")
     mine = page.locator(".row").filter(has_text="Number theory")
+    for _second in range(60):  # a round is opened by a worker, after the review before it
+        if mine.get_by_role("button").count():
+            break
+        page.wait_for_timeout(1_000)
+        page.reload()
     if person == "reviewer1":
         walk.picture("reviewer-dashboard")
     walk.press(mine.get_by_role("button").first)

@@ -88,7 +88,7 @@ def _by_the_site(limit_per_second: int, calls: int) -> Run:
 
     site.use_one_model(MODEL)
     Provider.objects.update(requests_per_minute=60 * limit_per_second, paused_until=None, paused_reason="")
-    batch = world.open_batch(world.make_templates(), calls)
+    batch = world.open_batch(site.templates(), calls)
     known = Worker.objects.count()
     # production's own intervals: nothing dies here, so that none of them is waited for
     usual = {"HEARTBEAT_INTERVAL_S": "15", "WORKER_DEAD_AFTER_S": "60", "REDIS_URL": os.environ["REDIS_URL"]}

@@ -60,3 +60,10 @@ def use_one_model(name: str) -> None:
     member = panel.members.get(model__name=name)
     PanelMember.objects.create(panel=alone, model=member.model, wave=1, position=1)
     CallPanel.objects.update(panel=alone)
+
+
+def templates() -> list[Any]:
+    """Questions to be copied, without options: those with options are asked twice more before they pass."""
+    from tests.benchmarks.calls import world
+
+    return [template for template in world.make_templates() if not template.revision.options]

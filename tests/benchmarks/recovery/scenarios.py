@@ -102,7 +102,7 @@ def _asked_in_waves(
 ) -> dict[str, Any]:
     from tests.benchmarks.calls import world
 
-    batch = world.open_batch(_templates(), checks)
+    batch = world.open_batch(site.templates(), checks)
     script = {"faults": faults, "seed": SEED, "replay": _recorded(folder)}
     simulator = stack.enter_context(site.provider(delay_s=[0.5, 1.0], **script))
     site_ = World(folder, broker, simulator)
@@ -151,7 +151,7 @@ def _flush(stack: contextlib.ExitStack, folder: Path, broker: Any, checks: int) 
     from tests.benchmarks.calls import world
 
     site_, batch = _asked_at_once(stack, folder, broker, checks)
-    later = [world.open_batch(_templates(), AT_ONCE // 6) for _ in range(FLUSHES)]
+    later = [world.open_batch(site.templates(), AT_ONCE // 6) for _ in range(FLUSHES)]
     with site_.beat(), site_.workers():
         world.release(batch)
         _wait(lambda: len(site_.simulator.journal()) >= 3 * checks, SETTLED_S, "half of the calls")
@@ -176,17 +176,10 @@ def _asked_at_once(stack: contextlib.ExitStack, folder: Path, broker: Any, check
     from tests.benchmarks.calls import world
 
     world.use_one_wave()
-    batch = world.open_batch(_templates(), checks)
+    batch = world.open_batch(site.templates(), checks)
     fixed = [{"contains": "divisors", "models": "simulated-[!j]*", "answer": "17"}]
     simulator = stack.enter_context(site.provider(delay_s=list(CALL_S), fixed=fixed))
     return World(folder, broker, simulator), batch
-
-
-def _templates() -> list[Any]:
-    """Questions without options: those with options are asked twice more before they pass."""
-    from tests.benchmarks.calls import world
-
-    return [template for template in world.make_templates() if not template.revision.options]
 
 
 def _recorded(folder: Path) -> dict[str, Any]:
