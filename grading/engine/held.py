@@ -99,9 +99,7 @@ class Held:
                 await self._take_place(provider)
                 return await self._wait_for_pace(model)
         except TimeoutError:
-            return _some(
-                1.0
-            )  # the line moves, only slower than this process could know; others may have come meanwhile
+            return _some(1.0)  # the line moves, only slower than this process could know
 
     async def _take_place(self, provider: Provider) -> None:
         place = self.shared.places.get(provider.pk)
