@@ -5,6 +5,7 @@ Runs without Django's settings, since those name the services that it starts.
 
 import argparse
 import ast
+import os
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             return
         if name not in known:
             sys.exit(f"There is no benchmark {name!r}. {' '.join(listing(known))}")
+        os.environ.setdefault("LOG_LEVEL", "WARNING")  # a table is wanted, not each call
         sys.exit(run_on_services([sys.executable, "-m", f"tests.benchmarks.{name}", *arguments]))
 
 

@@ -19,7 +19,7 @@ from hle_site.embedded.places import CHECKOUT, InUse, Refusal
 from hle_site.embedded.processes import die_with_parent
 
 CLUSTERS = 4
-ALSO = ("REQUIRE_BROWSER", "HLE_SAMPLE_DATA", "CI", "TERM", "COLUMNS")
+ALSO = ("REQUIRE_BROWSER", "HLE_SAMPLE_DATA", "CI", "TERM", "COLUMNS", "LOG_LEVEL")
 SLICE = "not long and not benchmark"
 LONG_SLICE = "not benchmark"
 PROCESSES = 2
