@@ -50,6 +50,7 @@ class Run(NamedTuple):
 def main() -> int:
     """Measure, print the table, and return the exit status."""
     options = _options()
+    site.end_in_order()
     with contextlib.ExitStack() as stack:
         stack.enter_context(site.fresh_database("bench_pacing"))
         stack.enter_context(site.broker())

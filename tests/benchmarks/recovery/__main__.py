@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hle_site.embedded.places import CHECKOUT
+from tests.benchmarks import site
 from tests.benchmarks.recovery.scenarios import AT_ONCE, CALL_S, ERRORS
 from tests.benchmarks.report import Figure, report
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="manage.py bench recovery", allow_abbrev=False)
     parser.add_argument("--checks", type=int, default=400, help="in each scenario, of six calls at most")
     options = parser.parse_args()
+    site.end_in_order()
     with tempfile.TemporaryDirectory() as folder:
         told = {name: row for names in TURNS for name, row in _run(names, Path(folder), options.checks).items()}
     context = [
@@ -44,9 +46,14 @@ def _run(names: tuple[str, ...], folder: Path, checks: int) -> dict[str, dict[st
     started = {
         name: subprocess.Popen([*command, name, folder / name, "--checks", str(checks)], cwd=CHECKOUT) for name in names
     }
-    for name, process in started.items():
-        if process.wait() != 0:
-            raise subprocess.CalledProcessError(process.returncode, name)
+    try:
+        for name, process in started.items():
+            if process.wait() != 0:
+                raise subprocess.CalledProcessError(process.returncode, name)
+    finally:
+        for process in started.values():
+            process.terminate()
+            process.wait()
     return {name: json.loads((folder / name).read_text()) for name in names}
 
 

@@ -75,6 +75,7 @@ def main() -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--checks", type=int, required=True)
     options = parser.parse_args()
+    site.end_in_order()
     with contextlib.ExitStack() as stack:
         stack.enter_context(site.fresh_database(f"bench_recovery_{options.name}"))
         broker = stack.enter_context(site.broker())
