@@ -144,10 +144,15 @@ def _source(paths: Paths, name: str) -> bytes:
 
 def requirements_of_extra(paths: Paths, name: str) -> list[str]:
     """Return what pyproject.toml lists for an optional extra."""
-    extras = tomllib.loads((paths.checkout / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    extras = _listed_extras(paths)
     if name not in extras:
         raise SetupError(f"There is no extra {name!r}; pyproject.toml knows {', '.join(sorted(extras))}.")
-    return list(extras[name])
+    return extras[name]
+
+
+def _listed_extras(paths: Paths) -> dict[str, list[str]]:
+    project = tomllib.loads((paths.checkout / "pyproject.toml").read_text())["project"]
+    return dict(project["optional-dependencies"])
 
 
 def _digest(content: bytes) -> str:
@@ -165,20 +170,32 @@ def write_stamp(paths: Paths, names: Sequence[str]) -> None:
 
 
 def build(paths: Paths, wanted: Sequence[str]) -> None:
-    """Make or update `.venv`, one process at a time; locked sets that it already had are kept, extras are not."""
+    """Make or update `.venv`, one process at a time; sets that it already had are kept.
+
+    Extras stay while the locks stay, so that runs with and without one may take turns; a changed lock is brought in by a
+    sync, which takes out what no lock names, and then only the wanted extras come back.
+    """
     with _alone(paths):
         if fits(paths, wanted):
             return
-        stamp = read_stamp(paths)
-        had = [name for name in stamp if name != "home"]
-        names = [name for name in dict.fromkeys([*wanted, *had]) if name in LOCKS or name in wanted]
+        locked = [name for name in LOCKS if name in {*wanted, *read_stamp(paths)}]
+        is_new_lock, is_at_home = not fits(paths, locked), fits(paths, [])
+        kept = [] if is_new_lock else _intact_extras(paths)
+        missing = [name for name in dict.fromkeys(wanted) if name not in {*LOCKS, *kept}]
         paths.stamp.unlink(missing_ok=True)
-        if stamp.get("home") != _expected_stamp(paths, [])["home"] or not paths.python.exists():
+        if not is_at_home:
             _delete(paths.venv)
-        _install(paths, [name for name in LOCKS if name in names], first=not paths.venv.exists())
-        for extra in (name for name in names if name not in LOCKS):
-            _install_extra(paths, extra)
-        write_stamp(paths, names)
+        if is_new_lock:
+            _install(paths, locked, first=not paths.venv.exists())
+        for extra in missing:
+            _install_extra(paths, extra, locked)
+        write_stamp(paths, [*locked, *kept, *missing])
+
+
+def _intact_extras(paths: Paths) -> list[str]:
+    """Return the extras in the environment that pyproject.toml still lists as they were installed."""
+    listed = _listed_extras(paths)
+    return [name for name in read_stamp(paths) if name in listed and fits(paths, [name])]
 
 
 @contextlib.contextmanager
@@ -278,11 +295,14 @@ def _install_by_pip(paths: Paths, locks: Sequence[str]) -> None:
     _run([str(paths.python), "-m", "pip", "install", *options, "--require-hashes", "--only-binary", ":all:", *files])
 
 
-def _install_extra(paths: Paths, name: str) -> None:
-    """Install an optional extra by pip, which alone follows where the user gets builds for a graphics card from."""
+def _install_extra(paths: Paths, name: str, locked: Sequence[str]) -> None:
+    """Install an optional extra by pip, which alone follows where the user gets builds for a graphics card from.
+
+    What the installed locks name keeps its version, so that the extra can be left in place.
+    """
     _say(f"Adding the extra {name} ...")
-    locked = (paths.checkout / LOCKS["core"]).read_text().splitlines()
-    pins = "\n".join(line.removesuffix("\\").strip() for line in locked if line[:1].isalnum())
+    lines = [line for lock in locked for line in (paths.checkout / LOCKS[lock]).read_text().splitlines()]
+    pins = "\n".join(line.removesuffix("\\").strip() for line in lines if line[:1].isalnum())
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.write(pins)
         constraints.flush()

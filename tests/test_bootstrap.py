@@ -4,6 +4,8 @@ import ast
 import os
 import subprocess
 import sys
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,95 @@ def test_extra_is_part_of_the_stamp_and_unknown_ones_are_refused(paths):
     assert bootstrap.fits(paths, ["core", "s3"])
     with pytest.raises(bootstrap.SetupError, match=r"There is no extra 'gpu'; pyproject\.toml knows s3\."):
         bootstrap.fits(paths, ["gpu"])
+
+
+EXTRAS = 'a = ["first==1.0"]\nb = ["second==1.0"]\n'
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """Return a checkout with an environment of its own, two extras, and wheels for them in a folder: pip needs no index."""
+    paths = Paths.of(tmp_path)
+    for lock in bootstrap.LOCKS.values():
+        (tmp_path / lock).parent.mkdir(exist_ok=True)
+        (tmp_path / lock).touch()
+    (tmp_path / "pyproject.toml").write_text("[project]\n[project.optional-dependencies]\n" + EXTRAS)
+    for name in ("first", "second"):
+        _make_wheel(tmp_path / "wheels", name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    monkeypatch.setattr(bootstrap, "_find_uv", lambda _paths: None)
+    venv.create(paths.venv, symlinks=True)
+    bootstrap.write_stamp(paths, ["core", "dev"])
+    return paths
+
+
+def _make_wheel(folder: Path, name: str) -> None:
+    folder.mkdir(exist_ok=True)
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", "")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+def _modules(paths: Paths) -> list[Path]:
+    return sorted(paths.venv.glob("lib/python3*/site-packages/*.py"))
+
+
+def test_runs_with_and_without_an_extra_take_turns_at_no_cost(real):
+    bootstrap.build(real, ["core", "dev", "a"])
+    (module,) = _modules(real)
+    module.write_text("# as it was left\n")
+
+    for wanted in (["core", "dev"], ["core", "dev", "a"], ["core"]):
+        assert bootstrap.fits(real, wanted)
+        bootstrap.build(real, wanted)
+
+    assert module.read_text() == "# as it was left\n"
+
+
+def test_a_second_extra_leaves_the_first_in_place(real):
+    bootstrap.build(real, ["core", "dev", "a"])
+    (first,) = _modules(real)
+    first.write_text("# as it was left\n")
+
+    bootstrap.build(real, ["core", "dev", "b"])
+
+    assert [path.stem for path in _modules(real)] == ["first", "second"]
+    assert first.read_text() == "# as it was left\n"
+    assert bootstrap.fits(real, ["core", "dev", "a", "b"])
+
+
+def test_a_changed_lock_brings_back_only_the_wanted_extras(real):
+    bootstrap.build(real, ["core", "dev", "a"])
+    bootstrap.build(real, ["core", "dev", "b"])
+    (real.checkout / "requirements.lock").write_text("# another one\n")
+
+    bootstrap.build(real, ["core", "dev", "b"])
+
+    assert [path.stem for path in _modules(real)] == ["second"]
+    assert sorted(bootstrap.read_stamp(real)) == ["b", "core", "dev", "home"]
+
+
+def test_an_extra_that_is_listed_no_more_is_forgotten(real):
+    bootstrap.build(real, ["core", "dev", "a"])
+    (real.checkout / "pyproject.toml").write_text('[project]\n[project.optional-dependencies]\nb = ["second==1.0"]\n')
+
+    bootstrap.build(real, ["core", "dev", "b"])
+
+    assert sorted(bootstrap.read_stamp(real)) == ["b", "core", "dev", "home"]
+
+
+def test_what_a_lock_names_keeps_its_version_beside_an_extra(real):
+    (real.checkout / "tests/requirements.lock").write_text("first==2.0 \\\n    --hash=sha256:00\n")
+    bootstrap.write_stamp(real, ["core", "dev"])
+
+    with pytest.raises(bootstrap.SetupError, match=r"Cannot install first==1\.0"):
+        bootstrap.build(real, ["core", "dev", "a"])
+
+    assert _modules(real) == []
 
 
 def test_build_deletes_an_environment_that_was_cut_short(paths, monkeypatch):

@@ -138,6 +138,14 @@ def test_the_long_run_leaves_out_benchmarks_only():
     assert test.pytest_command([], long=True, cores=1)[3:] == [*DJANGO, "-m", test.LONG_SLICE]
 
 
+def test_an_extra_with_tests_of_its_own_runs_them_alone():
+    crosslingual = test.pytest_command([], long=False, cores=2, extra="crosslingual")
+    s3 = test.pytest_command([], long=False, cores=2, extra="s3")
+
+    assert crosslingual[3:] == [*DJANGO, "-m", f"crosslingual and {test.SLICE}"]
+    assert s3 == test.pytest_command([], long=False, cores=2)
+
+
 def test_bench_lists_or_refuses():
     done = run("bench", "no_such_thing")
 

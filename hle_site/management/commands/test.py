@@ -22,6 +22,7 @@ CLUSTERS = 4
 ALSO = ("REQUIRE_BROWSER", "HLE_SAMPLE_DATA", "CI", "TERM", "COLUMNS", "LOG_LEVEL")
 SLICE = "not long and not benchmark"
 LONG_SLICE = "not benchmark"
+OF_EXTRA = {"crosslingual": "crosslingual"}  # extra -> the marker of the tests that need it, which then run alone
 PROCESSES = 2
 ALONE = ("-s", "--capture=no", "--pdb", "--trace", "--collect-only", "--co")  # show what one process says
 
@@ -36,16 +37,26 @@ class Command(BaseCommand):
         """Split our options from pytest's."""
         parser = argparse.ArgumentParser(prog="manage.py test", description=self.help, allow_abbrev=False)
         parser.add_argument("--long", action="store_true", help="include the tests that the default run leaves out")
-        parser.add_argument("--extra", help="install an optional extra of pyproject.toml first")
+        parser.add_argument(
+            "--extra", help="install an optional extra of pyproject.toml first; with crosslingual only its tests run"
+        )
         options, rest = parser.parse_known_args(argv[2:])
-        command = pytest_command(rest, long=options.long, cores=available_cores())
-        sys.exit(run_on_services(command))
+        extra = options.extra or ""
+        command = pytest_command(rest, long=options.long, cores=available_cores(), extra=extra)
+        sys.exit(run_on_services(command, extra=extra))
 
 
-def pytest_command(arguments: Sequence[str], *, long: bool, cores: int) -> list[str]:
-    """Return the command for pytest, with only the plugins that are used: the others cost seconds a process."""
-    plugins = ["-p", "pytest_django.plugin", *spread(arguments, cores)]
-    return [sys.executable, "-m", "pytest", *plugins, "-m", LONG_SLICE if long else SLICE, *arguments]
+def pytest_command(arguments: Sequence[str], *, long: bool, cores: int, extra: str = "") -> list[str]:
+    """Return the command for pytest, with only the plugins that are used: the others cost seconds a process.
+
+    With an extra that has tests of its own only these run, in one process, since such a library uses all processors itself.
+    """
+    marks, plugins = LONG_SLICE if long else SLICE, ["-p", "pytest_django.plugin"]
+    if extra in OF_EXTRA:
+        marks = f"{OF_EXTRA[extra]} and {marks}"
+    else:
+        plugins += spread(arguments, cores)
+    return [sys.executable, "-m", "pytest", *plugins, "-m", marks, *arguments]
 
 
 def spread(arguments: Sequence[str], cores: int) -> list[str]:
@@ -66,13 +77,14 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_on_services(command: Sequence[str]) -> int:
-    """Run a command with a migrated template database and return its exit status."""
+def run_on_services(command: Sequence[str], *, extra: str = "") -> int:
+    """Run a command with a migrated template database and return its exit status; tests of `extra` may not be skipped."""
     supervisor.stop_on_signals()
     try:
         with free_services() as services, supervisor.ignoring_signals_afterwards():
             env = environment.base(ALSO) | environment.of_site("test", services, environment.test_secrets())
             env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HLE_TEST_TEMPLATE": template(services, env)}
+            env |= {"HLE_EXTRA": extra}
             return run_in_foreground(command, env)
     except KeyboardInterrupt:
         return 130
