@@ -102,3 +102,18 @@ class ErratumStatus(models.TextChoices):
     NOT_AN_ERROR = "not_an_error", _("Not an error")
     DUPLICATE = "duplicate", _("Reported already")
     RESOLVED = "resolved", _("Resolved")
+
+
+class PairKind(models.TextChoices):
+    """How two near texts were found."""
+
+    LEXICAL = "lexical", _("By letters and words")
+    EMBEDDING = "embedding", _("By meaning")
+
+
+class PairState(models.TextChoices):
+    """What people said of a pair of near texts."""
+
+    OPEN = "open", _("Open")
+    DISMISSED = "dismissed", _("Not a duplicate")
+    CONFIRMED = "confirmed", _("Duplicate")

@@ -158,3 +158,20 @@ class ReleaseItemQuerySet(models.QuerySet["Any"]):
     def in_public(self) -> ReleaseItemQuerySet:
         """Return the questions of the public split."""
         return self.present().filter(split=Split.PUBLIC)
+
+
+class DuplicatePairQuerySet(models.QuerySet["Any"]):
+    """Pairs of near texts, from `visible_to` on."""
+
+    def visible_to(self, user: User) -> DuplicatePairQuerySet:
+        """Return the pairs of which an organiser or auditor may read both questions in that role, own ones never."""
+        if not (getattr(user, "is_active", False) and user.has_role("organiser", "auditor")):
+            return self.none()
+        questions = self.model._meta.get_field("first").related_model.objects
+        readable = questions.filter(for_organisers(user) | for_auditors(user)).exclude(denied(user)).values("pk")
+        return self.filter(first__in=readable, second__in=readable)
+
+    def of(self, question_ids: Iterable[Any]) -> DuplicatePairQuerySet:
+        """Return the pairs among some questions."""
+        ids = list(question_ids)
+        return self.filter(first__in=ids, second__in=ids)

@@ -1,6 +1,7 @@
-"""What is collected (call, question) and released (release)."""
+"""What is collected (call, question), compared (duplicate) and released (release)."""
 
 from questions.models.call import Call, Category, Terms
+from questions.models.duplicate import ComparedText, DuplicatePair, EmbedderReport, TextVector
 from questions.models.question import Attachment, ImportBatch, Question, Revision, StatusChange
 from questions.models.release import Erratum, HoldBack, Release, ReleaseItem
 
@@ -8,6 +9,9 @@ __all__ = [
     "Attachment",
     "Call",
     "Category",
+    "ComparedText",
+    "DuplicatePair",
+    "EmbedderReport",
     "Erratum",
     "HoldBack",
     "ImportBatch",
@@ -17,4 +21,5 @@ __all__ = [
     "Revision",
     "StatusChange",
     "Terms",
+    "TextVector",
 ]
