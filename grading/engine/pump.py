@@ -223,7 +223,8 @@ class Engine:
     async def _wait(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._news.wait(), seconds)
-            await asyncio.sleep(GATHER_S)
+            if self.flights:  # else nothing can come that would be worth a pause
+                await asyncio.sleep(GATHER_S)
         except TimeoutError:
             pass
         self._news.clear()

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from PIL import Image
 
 from grading import checks, engine, prompts
-from grading.engine import claims, files, flight, leases
+from grading.engine import claims, files, flight, leases, pump
 from grading.enums import CheckStatus, DecidedBy, LedgerState, OutcomeKind, PredictionState, Verdict
 from grading.models import DifficultyCheck, Judgement, Ledger, ModelSpec, Prediction, Provider, Worker
 from grading.tasks import run_check, sweep
@@ -21,6 +21,7 @@ from questions import actions
 from questions.enums import Status
 from questions.models import Question
 from tests import factories
+from tests.benchmarks.site import use_one_model
 from tests.grading.conftest import speed_up_models, work_until_settled
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +49,18 @@ def test_check_passes_when_all_six_models_are_wrong(simulate: Any, own_engine: A
     assert list(verdicts) == [(Verdict.INCORRECT, DecidedBy.MATCHER, PredictionState.SETTLED)] * 6
     assert {line["request_id"] for line in simulator.journal()} == {str(row.pk) for row in Ledger.objects.all()}
     assert set(Ledger.objects.values_list("state", flat=True)) == {LedgerState.BILLED}
+
+
+def test_nothing_is_waited_for_when_no_call_is_under_way(simulate: Any, own_engine: Any, monkeypatch: Any) -> None:
+    simulate(fixed=[fixed("17")])
+    use_one_model("simulated-small")
+    check = start_check()
+    monkeypatch.setattr(pump, "GATHER_S", None)  # a pause would fail
+
+    run_check(str(check.pk))
+
+    check.refresh_from_db()
+    assert check.status == CheckStatus.PASSED
 
 
 def test_check_fails_after_the_wave_in_which_a_model_was_right(simulate: Any, own_engine: Any) -> None:
