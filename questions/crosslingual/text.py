@@ -13,8 +13,6 @@ A word that stands in a dictionary of its language is never an anchor there. Wor
 
 import itertools
 import json
-import re
-import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,34 +27,16 @@ from tokenizers.trainers import BpeTrainer
 
 from questions.crosslingual.corpora import LANGUAGE_CODE, CorpusError, Dictionary
 from questions.crosslingual.languages import SPECIALS, Ids
+from questions.crosslingual.splitting import Piece, pieces
 
 WORD_START = "▁"  # tells the first piece of a word from those that go on
 PRINTABLE = [chr(code) for code in range(33, 127)]
 BYTES = [f"<0x{value:02X}>" for value in range(256)]
 FIRST_BYTE = SPECIALS + len(PRINTABLE)
 MIN_SEEN = 2  # of an anchor, and of a byte pair
-LONGEST_FORMULA = 1000
+LONGESTFORMULA = 1000
 FILE = "vocabulary.json"
 SENTENCE_ENDS = (".", "?", "!", ":")
-
-_MARKS = "".join(
-    chr(code) for code in range(0x300, min(0x20000, sys.maxunicode)) if unicodedata.category(chr(code))[0] == "M"
-)
-_WORD = rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*"
-_PIECE = re.compile(rf"\\[A-Za-z]+|\d|{_WORD}|\S")
-# As pandoc reads a dollar: "$5 and $6" holds no formula, since a space stands before the second one.
-_FORMULA = re.compile(
-    r"\$\$(?:\\.|[^$\\])+\$\$|\$(?!\s)(?:\\.|[^$\\])+(?<!\s)\$(?!\d)"
-    rf"|\\\(.{{1,{LONGEST_FORMULA}}}?\\\)|\\\[.{{1,{LONGEST_FORMULA}}}?\\\]",
-    re.DOTALL,
-)
-
-
-class Piece(NamedTuple):
-    """A word, or something that is no word of a language: a digit, a mark, a part of a formula."""
-
-    text: str
-    is_word: bool
 
 
 class Counts(NamedTuple):
@@ -74,33 +54,6 @@ class Counts(NamedTuple):
             f"{self.kept} entries are pairs; {self.shared} are the same in both languages, {self.not_a_word} are not"
             f" single words, {self.unseen} stand in no corpus, {self.repeated} are repeated."
         )
-
-
-def normalise(text: str) -> str:
-    """Return the text in Unicode form NFKC with the digits of all scripts as 0 to 9."""
-    text = unicodedata.normalize("NFKC", text)
-    return re.sub(r"[^\W0-9_a-zA-Z]", lambda found: _digit(found.group()), text)
-
-
-def _digit(char: str) -> str:
-    value = unicodedata.decimal(char, None)
-    return char if value is None else str(value)
-
-
-def pieces(text: str) -> list[Piece]:
-    """Return the words and other pieces of a text in order, spaces left out."""
-    text = normalise(text)
-    found: list[Piece] = []
-    end = 0
-    for formula in _FORMULA.finditer(text):
-        found += _outside(text[end : formula.start()])
-        found += [Piece(part, is_word=False) for part in _PIECE.findall(formula.group())]
-        end = formula.end()
-    return found + _outside(text[end:])
-
-
-def _outside(text: str) -> list[Piece]:
-    return [Piece(part, part[0].isalpha()) for part in _PIECE.findall(text)]
 
 
 class Entry(NamedTuple):
@@ -171,21 +124,29 @@ class Vocabulary:
     def encode(self, text: str, language: str) -> list[int]:
         """Return the ids of a text without CLS and SEP; empty for text without anything but spaces.
 
-        Raises CorpusError for a language that the vocabulary does not have.
+        A word with letters that the language does not have is read as one of the first language that has them all, so
+        that text which is translated in part keeps its meaning. Raises CorpusError for a language that is unknown.
         """
         if language not in self.blocks:
             raise CorpusError(f"There is no language {language!r} here; known are {', '.join(self.languages)}.")
         found = pieces(text)
-        rows = [self._row(piece, language) for piece in found]
-        is_open = [piece.is_word and row is None for piece, row in zip(found, rows, strict=True)]
-        split = iter(
-            self._split(list(itertools.compress((piece.text.casefold() for piece in found), is_open)), language)
-        )
-        ids: list[int] = []
-        for piece, row, to_split in zip(found, rows, is_open, strict=True):
-            parts = next(split) if to_split else []
-            ids += [row] if row is not None else parts or self._spell(piece)
-        return ids
+        parts: list[list[int]] = []
+        to_split: dict[str, list[int]] = {name: [] for name in self.languages}
+        for place, piece in enumerate(found):
+            reader = self._reader(piece.text.casefold(), language) if piece.is_word else ""
+            row = self._row(piece, reader or language)
+            if row is None and reader:
+                to_split[reader].append(place)
+            parts.append(self._spell(piece) if row is None else [row])
+        for reader, places in to_split.items():
+            for place, ids in zip(places, self._split([found[place].text for place in places], reader), strict=True):
+                parts[place] = ids
+        return list(itertools.chain.from_iterable(parts))
+
+    def _reader(self, word: str, language: str) -> str:
+        """Return the language whose letters spell the word, the given one first; empty if there is none."""
+        languages = (language, *self.languages)
+        return next((name for name in languages if self._letters[name].issuperset(word)), "")
 
     def _row(self, piece: Piece, language: str) -> int | None:
         if not piece.is_word:
@@ -195,15 +156,13 @@ class Vocabulary:
         return self._rows[word] if row is None and word in self.shared else row
 
     def _split(self, words: Sequence[str], language: str) -> list[list[int]]:
-        """Return the byte pairs of each word; none where a letter is unknown, which the library would leave out silently."""
-        known = [place for place, word in enumerate(words) if self._letters[language].issuperset(word)]
+        """Return the byte pairs of each word; the library would leave out letters that the language lacks, silently."""
         result: list[list[int]] = [[] for _ in words]
-        if known:
-            marked = [WORD_START + words[place] for place in known]
-            encoding = self.byte_pairs[language].encode(marked, is_pretokenized=True, add_special_tokens=False)
-            first = self.blocks[language][0] + len(self.words[language])
-            for row, place in zip(encoding.ids, encoding.word_ids, strict=True):
-                result[known[place]].append(first + row)
+        marked = [WORD_START + word.casefold() for word in words]
+        encoding = self.byte_pairs[language].encode(marked, is_pretokenized=True, add_special_tokens=False)
+        first = self.blocks[language][0] + len(self.words[language])
+        for row, place in zip(encoding.ids, encoding.word_ids, strict=True):
+            result[place].append(first + row)
         return result
 
     def _spell(self, piece: Piece) -> list[int]:

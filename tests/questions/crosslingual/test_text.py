@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from questions.crosslingual.corpora import CorpusError, Dictionary, read_corpus, read_dictionary
 from questions.crosslingual.languages import SPECIALS
-from questions.crosslingual.text import BYTES, FIRST_BYTE, PRINTABLE, Counts, Vocabulary, normalise, pieces
+from questions.crosslingual.splitting import normalise, pieces
+from questions.crosslingual.text import BYTES, FIRST_BYTE, PRINTABLE, Counts, Vocabulary
 
 ENGLISH = [
     "The ring of Noether has 12 ideals.",
@@ -130,10 +131,13 @@ def test_no_text_is_lost(text, language):
 
 @given(st.text(st.characters(categories=["L", "M", "N", "P", "S", "Z", "Cs"])))
 @settings(max_examples=300, deadline=None)
-def test_ids_are_rows_of_the_language_or_anchors(text):
-    first, last = VOCABULARY.blocks["el"]
+def test_ids_are_no_specials_and_no_rows_outside_the_table(text):
+    assert all(SPECIALS <= row < VOCABULARY.size for row in rows(text, "el"))
 
-    assert all(SPECIALS <= row < VOCABULARY.blocks["en"][0] or first <= row < last for row in rows(text, "el"))
+
+def test_word_in_letters_of_another_language_is_read_as_its_word():
+    assert rows("δαχτυλίδι kernel", "el") == [*rows("δαχτυλίδι", "el"), *rows("kernel", "en")]
+    assert rows("the set", "el") == rows("the set", "en")
 
 
 @given(st.sampled_from(["\ud800", "a\udfffb", "\x00", "\u200b\u202e", "𝟘𝔸", "a" * 5000, "$" * 999, r"\(" * 999]))
