@@ -1,21 +1,18 @@
 """Text cut into words of a language and what is no word: digits, marks, LaTeX commands, all parts of formulas."""
 
 import re
-import sys
 import unicodedata
 from typing import NamedTuple
 
 LONGEST_FORMULA = 1000
 
-_MARKS = "".join(
-    chr(code) for code in range(0x300, min(0x20000, sys.maxunicode)) if unicodedata.category(chr(code))[0] == "M"
-)
+_MARKS = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M")
 _WORD = rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*"
-PIECE = re.compile(rf"\\[A-Za-z]+|\d|{_WORD}|\S")
+_PIECE = re.compile(rf"\\[A-Za-z]+|\d|{_WORD}|\S")
 # As pandoc reads a dollar: "$5 and $6" holds no formula, since a space stands before the second one.
 FORMULA = re.compile(
     r"\$\$(?:\\.|[^$\\])+\$\$|\$(?!\s)(?:\\.|[^$\\])+(?<!\s)\$(?!\d)"
-    rf"|\\\(.{{1,{LONGESTFORMULA}}}?\\\)|\\\[.{{1,{LONGESTFORMULA}}}?\\\]",
+    rf"|\\\(.{{1,{LONGEST_FORMULA}}}?\\\)|\\\[.{{1,{LONGEST_FORMULA}}}?\\\]",
     re.DOTALL,
 )
 
@@ -45,10 +42,10 @@ def pieces(text: str) -> list[Piece]:
     end = 0
     for formula in FORMULA.finditer(text):
         found += _outside(text[end : formula.start()])
-        found += [Piece(part, is_word=False) for part in PIECE.findall(formula.group())]
+        found += [Piece(part, is_word=False) for part in _PIECE.findall(formula.group())]
         end = formula.end()
     return found + _outside(text[end:])
 
 
 def _outside(text: str) -> list[Piece]:
-    return [Piece(part, part[0].isalpha()) for part in PIECE.findall(text)]
+    return [Piece(part, part[0].isalpha()) for part in _PIECE.findall(text)]
