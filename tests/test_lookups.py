@@ -84,5 +84,5 @@ def test_one_permission_asks_for_each_fact_once(contributor: Any, organiser: Any
     with CaptureQueriesContext(connection) as captured:
         assert organiser.has_perm("review.decide", question)
 
-    # conflicts and affiliations, licence, standing, own assignments, own recommendation
-    assert len(captured) == 6
+    # conflicts, standing, own assignments, own recommendation
+    assert len(captured) == 4

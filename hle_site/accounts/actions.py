@@ -33,7 +33,7 @@ def grant_role(*, user: User, role: str, by: Any, reason: str) -> RoleGrant:
     )
     if is_new:
         log.record("role.grant", by=by, on=user, after=role, reason=reason)
-    user.__dict__.pop("roles", None)
+    user.__dict__.pop("held", None)
     return grant
 
 
@@ -45,7 +45,7 @@ def revoke_role(*, user: User, role: str, by: Any, reason: str) -> None:
     )
     if taken:
         log.record("role.revoke", by=by, on=user, before=role, reason=reason)
-    user.__dict__.pop("roles", None)
+    user.__dict__.pop("held", None)
 
 
 @transaction.atomic
@@ -127,5 +127,5 @@ def accept(*, user: User, kind: str, version: str) -> Acceptance:
     acceptance, is_new = Acceptance.objects.get_or_create(user=user, kind=kind, version=version)
     if is_new:
         log.record("document.accept", by=user, on=user, after=f"{kind} {version}")
-    user.__dict__.pop("is_researcher", None)
+    user.__dict__.pop("held", None)
     return acceptance

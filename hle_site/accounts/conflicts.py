@@ -5,13 +5,16 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, UUIDField, Value
 from django.utils import timezone
 
 from hle_site import lookups
 from hle_site.accounts.models import Affiliation, Conflict, User
 
 MEMORY = timedelta(days=3 * 365)
+OF_CONFLICT = ("user", "other", "institution_key", "question_id")
+# an affiliation counts like a conflict that its holder has declared with the institution
+NAMES_NOBODY = {name: Value(None, output_field=UUIDField()) for name in ("other", "question_id")}
 
 
 def institution_key(name: str) -> str:
@@ -35,19 +38,19 @@ class Conflicts(NamedTuple):
 
 
 def of(user: Any) -> Conflicts:
-    """Return what conflicts rest on, looked up in two small queries, three with an ORCID."""
+    """Return what conflicts rest on, looked up in one small query, two with an ORCID."""
     return lookups.once(("conflicts", user.pk), lambda: _look_up(user))
 
 
 def _look_up(user: Any) -> Conflicts:
-    rows = Conflict.objects.filter(Q(user=user) | Q(other=user))
-    declared = list(rows.values_list("user", "other", "institution_key", "question_id"))
-    own = [row for row in declared if row[0] == user.pk]
-    people = {user.pk, *(by for by, *_ in declared), *(other for _, other, *_ in own if other)}
+    declared = Conflict.objects.filter(Q(user=user) | Q(other=user))
+    works_at = Affiliation.objects.filter(_live(), user=user).annotate(**NAMES_NOBODY)
+    rows = list(declared.values_list(*OF_CONFLICT).union(works_at.values_list(*OF_CONFLICT), all=True))
+    own = [row for row in rows if row[0] == user.pk]
+    people = {user.pk, *(by for by, *_ in rows), *(other for _, other, *_ in own if other)}
     if user.orcid:
         people |= set(User.objects.filter(orcid=user.orcid).values_list("pk", flat=True))
-    places = set(Affiliation.objects.filter(_live(), user=user).values_list("institution_key", flat=True))
-    places |= {institution for *_, institution, _ in own if institution}
+    places = {institution for *_, institution, _ in own if institution}
     return Conflicts(sorted(people), sorted(places), sorted(question for *_, question in own if question))
 
 

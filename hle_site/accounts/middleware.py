@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -26,7 +25,7 @@ class StaffFactorMiddleware:
         if not settings.REQUIRE_STAFF_FACTOR or request.path.startswith(OPEN_TO_STAFF_WITHOUT_FACTOR):
             return self.get_response(request)
         user = request.user
-        if not user.is_authenticated or not user.is_staff_member or is_mfa_enabled(user):
+        if not user.is_authenticated or not user.is_staff_member or user.held.has_factor:
             return self.get_response(request)
         sentence = _("Your role needs a second factor. Please set it up before you go on.")
         if request.path.startswith("/api/"):

@@ -1,18 +1,28 @@
 """People: accounts, roles, affiliations, conflicts, accepted documents and API tokens. Knows nothing of questions."""
 
 import uuid
+from typing import NamedTuple
 
 import rules
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from hle_site import lookups
 from hle_site.accounts.enums import STAFF_ROLES, DocumentKind, Field, Role, Scope
+
+
+class Held(NamedTuple):
+    """What an account holds now: its roles, the licence of released data, a second factor."""
+
+    roles: frozenset[str] = frozenset()
+    has_licence: bool = False
+    has_factor: bool = False
 
 
 class UserManager(BaseUserManager["User"]):
@@ -64,11 +74,18 @@ class User(AbstractBaseUser):
             return rules.has_perm(perm, self, obj)
 
     @cached_property
+    def held(self) -> Held:
+        """What the rules ask of an account again and again, in one look-up."""
+        roles = ArraySubquery(self.grants.filter(revoked_at=None).values("role"))
+        licence = Exists(self.acceptances.filter(kind=DocumentKind.DATA_LICENCE))
+        factor = Exists(self.authenticator_set.all())
+        found = User.objects.filter(pk=self.pk).values_list(roles, licence, factor).first()
+        return Held(frozenset(found[0]), *found[1:]) if found else Held()
+
+    @property
     def roles(self) -> frozenset[str]:
         """The roles held now."""
-        if not self.is_active:
-            return frozenset()
-        return frozenset(self.grants.filter(revoked_at=None).values_list("role", flat=True))
+        return self.held.roles if self.is_active else frozenset()
 
     def has_role(self, *roles: str) -> bool:
         """True when at least one of the roles is held."""
@@ -79,10 +96,10 @@ class User(AbstractBaseUser):
         """True for the roles that need a second factor."""
         return not self.roles.isdisjoint(STAFF_ROLES)
 
-    @cached_property
+    @property
     def is_researcher(self) -> bool:
         """True once the licence of released data is accepted."""
-        return self.acceptances.filter(kind=DocumentKind.DATA_LICENCE).exists()
+        return self.held.has_licence
 
     @property
     def public_name(self) -> str:

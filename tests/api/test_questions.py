@@ -53,7 +53,7 @@ def test_the_row_of_a_list_has_no_text(contributor: Any, django_assert_num_queri
         factories.make_draft(by=contributor)
     client.get(LIST)  # notes when the token was last seen
 
-    with django_assert_num_queries(5):  # token, roles, licence, questions, revisions
+    with django_assert_num_queries(4):  # token, what the account holds, questions, revisions
         answer = client.get(LIST)
 
     assert len(answer.json()["results"]) == 3
