@@ -206,6 +206,9 @@ PERMISSIONS: dict[str, Any] = {
     "questions.retract_question": is_organiser_here,
     "questions.import_questions": is_organiser,
     "questions.manage_call": is_organiser,
+    # near-duplicates; the list itself starts from the pairs that the reader may know of
+    "questions.view_duplicates": has_role(Role.ORGANISER, Role.AUDITOR),
+    "questions.judge_duplicates": is_organiser_here,
     # releases
     "questions.manage_release": is_organiser,
     "questions.view_release_build": is_organiser | has_role(Role.AUDITOR),

@@ -21,6 +21,9 @@ from kombu.exceptions import OperationalError
 from grading import checks
 from grading import tasks as grading_tasks
 from hle_site.notifications import outbox
+from questions import tasks as question_tasks
+from questions.duplicates import actions as duplicate_actions
+from questions.duplicates import search as duplicate_search
 from questions.enums import Status
 from questions.models import StatusChange
 from questions.workflow import status_changed
@@ -35,6 +38,17 @@ def open_check(change: StatusChange) -> Callable[[], Any]:
     """Plan the difficulty check and hint a worker at it."""
     check = checks.open_check(question=change.question, revision=change.revision, by=change.by)
     return lambda: grading_tasks.run_check.delay(str(check.pk))
+
+
+def find_duplicates(change: StatusChange) -> Callable[[], Any]:
+    """Have the text that is tested now compared with all others."""
+    compared = duplicate_search.keep(change.revision)
+    return lambda: question_tasks.find_duplicates.delay(compared.pk)
+
+
+def follow_duplicates(change: StatusChange) -> None:
+    """Confirm the pair of a question with its original, or open it again when the question comes back."""
+    duplicate_actions.follow(change.question)
 
 
 def end_check(change: StatusChange) -> None:
@@ -81,15 +95,15 @@ NEWS = {
 
 REACTIONS: dict[str, tuple[Reaction, ...]] = {
     Status.DRAFT: (end_check,),
-    Status.CHECKING: (open_check,),
+    Status.CHECKING: (open_check, find_duplicates),
     Status.TOO_EASY: (tell_contributor,),
     Status.ELIGIBLE: (tell_contributor,),
-    Status.IN_REVIEW: (open_round,),
+    Status.IN_REVIEW: (open_round, follow_duplicates),
     Status.CHANGES_REQUESTED: (end_rounds, tell_contributor),
     Status.AWAITING_DECISION: (),
     Status.APPROVED: (tell_contributor,),
     Status.REJECTED: (end_rounds, tell_contributor),
-    Status.DUPLICATE: (end_rounds, tell_contributor),
+    Status.DUPLICATE: (end_rounds, tell_contributor, follow_duplicates),
     Status.WITHDRAWN: (end_check, end_rounds),
     Status.RETRACTED: (tell_contributor,),
 }

@@ -13,10 +13,11 @@ from questions.querysets import NOTHING as NO_QUESTION
 from questions.querysets import denied, own
 from review.enums import OPEN_ASSIGNMENTS
 
-# What belongs to a question, and how: a new kind of object must be named here or in OPEN, or nobody reads its events.
+# What belongs to a question, and how, to two where two paths stand: a new kind of object must be named here or in OPEN, or nobody reads its events.
 OF_A_QUESTION = {
     "questions.question": "pk",
     "questions.erratum": "item__question",
+    "questions.duplicatepair": "first second",
     "grading.difficultycheck": "question",
     "grading.contest": "question",
     "grading.prediction": "revision__question",
@@ -62,8 +63,8 @@ def for_staff(user: Any) -> Q:
         return NOTHING
     questions = _readable(user).values("pk")
     rule = Q(object_type__startswith=ACCOUNTS) | Q(object_type__in=OPEN)
-    for kind, path in OF_A_QUESTION.items():
-        objects = apps.get_model(kind).objects.filter(**{f"{path}__in": questions})
+    for kind, paths in OF_A_QUESTION.items():
+        objects = apps.get_model(kind).objects.filter(**{f"{path}__in": questions for path in paths.split()})
         rule |= Q(object_type=kind, object_id__in=objects.annotate(key=Cast("pk", CharField())).values("key"))
     return rule
 

@@ -157,6 +157,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
+# what needs an encoder goes to a queue of its own, so that one worker with its library can serve it
+CELERY_TASK_ROUTES = {"questions.tasks.embed_texts": {"queue": "embeddings"}}
 SWEEP_INTERVAL_S = env.float("SWEEP_INTERVAL_S", default=30.0)
 HEARTBEAT_INTERVAL_S = env.float("HEARTBEAT_INTERVAL_S", default=15.0)
 WORKER_DEAD_AFTER_S = env.float("WORKER_DEAD_AFTER_S", default=60.0)
@@ -323,6 +325,10 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
+
+# --- near-duplicates ---
+DUPLICATE_EMBEDDER = env.str("DUPLICATE_EMBEDDER", default="")  # a model directory, or package.module:function
+DUPLICATE_COSINE = env.float("DUPLICATE_COSINE", default=0.85)  # for an encoder that names no threshold of its own
 
 # --- rules with numbers that belong to the site, not to a call ---
 ASSIGNMENT_DAYS = env.int("ASSIGNMENT_DAYS", default=14)

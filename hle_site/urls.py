@@ -13,6 +13,7 @@ urlpatterns = [
     path("people/", include("hle_site.accounts.urls")),
     path("inbox/", include("hle_site.notifications.urls")),
     path("questions/", include("questions.urls")),
+    path("duplicates/", include("questions.duplicates.urls")),
     path("releases/", include("questions.releases.urls")),
     path("grading/", include("grading.urls")),
     path("panels/", include("grading.catalogue.urls")),

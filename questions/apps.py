@@ -6,7 +6,8 @@ class QuestionsConfig(AppConfig):
     name = "questions"
 
     def ready(self) -> None:
-        """Make sure of the default call after each migration."""
+        """Make sure of the default call after each migration, and look for the encoder at each check."""
         from questions.calls import ensure_default_call  # models must be loaded
+        from questions.duplicates import checks  # noqa: F401  registers itself
 
         post_migrate.connect(ensure_default_call, sender=self)

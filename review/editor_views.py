@@ -202,9 +202,10 @@ def act(request: HttpRequest, pk: Any, action: str) -> HttpResponse:
     if not request.user.has_perm(f"questions.{action}_question", found):
         raise PermissionDenied
     more = {"user": request.user, "question": found} if step.form is DuplicateForm else {}
+    initial = {"original": request.GET.get("original", "")}
     return confirm(
         request,
-        form=step.form(request.POST or None, **more),
+        form=step.form(request.POST or None, initial=initial, **more),
         act=lambda **data: step.act(question=found, by=request.user, **data),
         done=step.done,
         words={"title": step.title, "body": step.body, "confirm_label": step.title, "danger": step.danger},

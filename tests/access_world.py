@@ -15,8 +15,9 @@ from hle_site.accounts.enums import DocumentKind
 from hle_site.accounts.models import RoleProposal
 from hle_site.notifications.models import Notice
 from questions import actions as question_actions
+from questions.duplicates import search
 from questions.enums import Split
-from questions.models import Question, Release
+from questions.models import DuplicatePair, Question, Release
 from questions.releases import errata, freeze
 from review import actions, assignment
 from review.models import Assignment, BlindSolve, Review, Round
@@ -209,6 +210,12 @@ class World:
         question.refresh_from_db()
         assert question.split == Split.PUBLIC
 
+    def _pair(self, *names: str) -> Any:
+        """Compare all texts and return the pair of two; only their canaries tell them apart."""
+        search.keep_missing()
+        search.search_due()
+        return DuplicatePair.objects.of(self[name].question.pk for name in names).get().pk
+
     def _find_ids(self, place: Place) -> None:
         question = place.question
         rounds = Round.objects.filter(question=question)
@@ -238,6 +245,7 @@ class World:
             "erratum": erratum.pk,
             "contest": contest.pk,
             "modelspec": _first(ModelSpec.objects.all()),
+            "pair": self._pair("in-review", "awaiting"),
             "proposal": proposal.pk,
             "person": self.people["CX"].pk,
             "notice": _first(Notice.objects.filter(recipient=self.people["CO"])),

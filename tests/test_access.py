@@ -27,7 +27,7 @@ from hle_site.accounts.tokens import HasScope
 from hle_site.notifications.models import Mail, Notice
 from questions import presenters as question_presenters
 from questions import querysets
-from questions.models import Question, Revision, StatusChange
+from questions.models import DuplicatePair, Question, Revision, StatusChange
 from questions.views import finding
 from review import views as review_views
 from review.api.shapes import AssignmentSerializer
@@ -347,7 +347,7 @@ def _hidden(world: World) -> Iterator[tuple[Line, str, Place]]:
 
 
 def test_nobody_without_a_right_changes_anything(world: World, clients: dict[str, Client]) -> None:
-    watched = (Question, Revision, StatusChange, Assignment, BlindSolve, Review, Comment, Decision)
+    watched = (Question, Revision, StatusChange, DuplicatePair, Assignment, BlindSolve, Review, Comment, Decision)
 
     def state() -> list[Any]:
         return [list(model.objects.order_by("pk").values()) for model in watched]

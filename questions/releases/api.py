@@ -176,13 +176,26 @@ class _Managed(APIView):
         return release
 
 
+class FreezeSerializer(serializers.Serializer[Any]):
+    """What an organiser accepts at a freeze."""
+
+    accepts_duplicates = serializers.BooleanField(
+        default=False, help_text="Open pairs of near-duplicates among the questions may go in."
+    )
+
+
 class FreezeView(_Managed):
     """Freezing a draft: never by token."""
 
-    @extend_schema(request=None, responses=ReleaseSerializer, parameters=[VERSION], operation_id="releases_freeze")
+    @extend_schema(
+        request=FreezeSerializer, responses=ReleaseSerializer, parameters=[VERSION], operation_id="releases_freeze"
+    )
     def post(self, request: Request, version: str) -> Response:
         """Store everything that the files will be made of, and start the build."""
-        return Response(ReleaseSerializer(freeze.freeze(release=self.release(), by=request.user)).data)
+        release = self.release()
+        given = FreezeSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        return Response(ReleaseSerializer(freeze.freeze(release=release, by=request.user, **given.validated_data)).data)
 
 
 class PublishView(_Managed):

@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from questions.duplicates import search as duplicates
 from questions.enums import ItemChange, ReleaseStatus, Split, Status
 from questions.models import Call, Erratum, Question, Release
 from questions.releases import errata as reports
 from questions.releases import freeze as releases
 from questions.releases import selection
 from questions.releases.files import BuildFailed
-from questions.releases.forms import AnswerForm, ReasonForm, ReleaseForm
+from questions.releases.forms import AnswerForm, FreezeForm, ReasonForm, ReleaseForm
 from questions.releases.views import PER_PAGE, find
 from questions.tasks import build_release
 from questions.workflow import InvalidTransition, Refused
@@ -93,6 +94,7 @@ def _draft_context(request: HttpRequest, release: Release) -> dict[str, Any]:
     changes = releases.preview_changes(release, choice)
     return {
         "objections": releases.objections(release, choice),
+        "open_pairs": _open_pairs(choice),
         "counts": _most_first(candidate.revision.category for candidate in choice.included),
         "included": Paginator(choice.included, PER_PAGE).get_page(request.GET.get("page")),
         "left_out": choice.left_out,
@@ -102,6 +104,10 @@ def _draft_context(request: HttpRequest, release: Release) -> dict[str, Any]:
         "changes": [(ItemChange(verb).label, len(found)) for verb, found in changes.items() if found],
         "removed": changes[ItemChange.REMOVE],
     }
+
+
+def _open_pairs(choice: selection.Choice) -> int:
+    return duplicates.open_among(candidate.question.pk for candidate in choice.included).count()
 
 
 def _frozen_context(release: Release) -> dict[str, Any]:
@@ -165,11 +171,15 @@ def _candidate(request: HttpRequest, version: str, question_id: str) -> tuple[Re
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def freeze(request: HttpRequest, version: str) -> HttpResponse:
-    """Freeze a release."""
+    """Freeze a release; open pairs of near-duplicates in it are accepted by a box of their own."""
     release = _managed(request, version)
-    if request.method != "POST":
-        return _confirm(request, release, _("Freeze version %s?") % version, FREEZE, _("Freeze"))
-    return _do(request, release, lambda: releases.freeze(release=release, by=request.user))
+    form = None
+    if release.status == ReleaseStatus.DRAFT and _open_pairs(releases.candidates(release)):
+        form = FreezeForm(request.POST if request.method == "POST" else None)
+    if request.method != "POST" or (form and not form.is_valid()):
+        return _confirm(request, release, _("Freeze version %s?") % version, FREEZE, _("Freeze"), form)
+    accepts = form is not None
+    return _do(request, release, lambda: releases.freeze(release=release, by=request.user, accepts_duplicates=accepts))
 
 
 @require_POST

@@ -33,6 +33,14 @@ class ReleaseForm(forms.Form):
     )
 
 
+class FreezeForm(forms.Form):
+    """What an organiser accepts when a release is frozen."""
+
+    accepts_duplicates = forms.BooleanField(
+        label=_("I have looked at the open pairs of near-duplicates, and both questions of each may go in.")
+    )
+
+
 class ReasonForm(forms.Form):
     """A reason for an act that is logged."""
 

@@ -23,6 +23,7 @@ from kombu.exceptions import OperationalError
 
 from hle_site.audit import log
 from hle_site.notifications import outbox
+from questions.duplicates import search as duplicates
 from questions.enums import ErratumStatus, ItemChange, ReleaseStatus, Split, Status
 from questions.models import Call, Erratum, HoldBack, Question, Release, ReleaseItem, StatusChange
 from questions.querysets import PUBLISHED
@@ -30,7 +31,7 @@ from questions.releases import changelog, rows, selection
 from questions.releases.changelog import Change
 from questions.releases.export import field_hashes
 from questions.releases.files import BuildFailed, build, delete_files
-from questions.releases.selection import Candidate, Choice, candidates
+from questions.releases.selection import Candidate, Choice, candidates, preview_changes
 from questions.workflow import InvalidTransition, Refused
 
 __all__ = ["BuildFailed", "build", "candidates", "discard", "draft", "freeze", "preview_changes", "publish", "yank"]
@@ -115,12 +116,14 @@ def objections(release: Release, choice: Choice) -> list[str]:
     return found
 
 
-def freeze(*, release: Release, by: Any) -> Release:
+def freeze(*, release: Release, by: Any, accepts_duplicates: bool = False) -> Release:
     """Store everything that the files of the release will be made of, and start the build.
 
-    Raises Refused with what stands against it, InvalidTransition when the release is no draft any more.
+    Open pairs of near-duplicates among its questions go in only when `by` accepts them, which is logged. Raises Refused with
+    what stands against it, InvalidTransition when the release is no draft any more.
     """
     _require(by)
+    duplicates.finish(selection.approved(release))  # before the transaction, so that a refusal keeps what it finds
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FREEZE_LOCK])
@@ -129,10 +132,24 @@ def freeze(*, release: Release, by: Any) -> Release:
         choice = candidates(release, lock=True)
         if found := objections(release, choice):
             raise Refused(found)
+        _require_distinct(release, choice, by=by, accepts_duplicates=accepts_duplicates)
         _store_items(release, choice.included)
         _seal(release, by=by)
         transaction.on_commit(lambda: _hint(release))
     return release
+
+
+def _require_distinct(release: Release, choice: Choice, *, by: Any, accepts_duplicates: bool) -> None:
+    count = duplicates.open_among(candidate.question.pk for candidate in choice.included).count()
+    if count and not accepts_duplicates:
+        text = ngettext(
+            "%(count)d open pair of near-duplicates would go in. Look at it first, or accept it when you freeze.",
+            "%(count)d open pairs of near-duplicates would go in. Look at them first, or accept them when you freeze.",
+            count,
+        )
+        raise Refused([text % {"count": count}])
+    if count:
+        log.record("release.accept_duplicates", by=by, on=release, after=str(count))
 
 
 def _store_items(release: Release, chosen: list[Candidate]) -> None:
@@ -328,30 +345,6 @@ def yank(*, release: Release, by: Any, reason: str) -> Release:
         yank_reason=reason.strip(),
     )
     return release
-
-
-def preview_changes(release: Release, choice: Choice) -> dict[str, list[Question]]:
-    """Return verb -> questions for what a freeze would change in the public list, told by revision, without reading pictures."""
-    previous = selection.previous_of(release)
-    before = {} if previous is None else {item.question_id: item for item in _questions_of(previous)}
-    formerly = selection.ever_released(release)
-    changes: dict[str, list[Question]] = {verb: [] for verb in ItemChange.values}
-    for candidate in choice.included:
-        changes[_verb(candidate, before, formerly)].append(candidate.question)
-    going_in = {candidate.question.pk for candidate in choice.included}
-    changes[ItemChange.REMOVE] = [item.question for key, item in before.items() if key not in going_in]
-    return changes
-
-
-def _questions_of(previous: Release) -> Iterable[ReleaseItem]:
-    return previous.items.present().select_related("question").only("release", "question", "revision")
-
-
-def _verb(candidate: Candidate, before: dict[Any, ReleaseItem], formerly: set[str]) -> str:
-    item = before.get(candidate.question.pk)
-    if item is not None:
-        return ItemChange.SAME if item.revision_id == candidate.revision.pk else ItemChange.UPDATE
-    return ItemChange.READD if selection.public_id(candidate.question.pk) in formerly else ItemChange.ADD
 
 
 def _move(release: Release, status: str, action: str, *, by: Any, reason: str = "", **columns: Any) -> None:

@@ -16,7 +16,7 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from questions import guards
-from questions.enums import ReleaseStatus, Split, Status
+from questions.enums import ItemChange, ReleaseStatus, Split, Status
 from questions.models import Question, Release, ReleaseItem, Revision
 from questions.querysets import PUBLISHED
 
@@ -62,17 +62,21 @@ class Choice:
         return [candidate for candidate in self.included if candidate.is_simulated]
 
 
+def approved(release: Release) -> QuerySet[Question]:
+    """Return the approved questions of the release's calls, ordered by id."""
+    return Question.objects.filter(call__in=release.calls.all(), status=Status.APPROVED).order_by("pk")
+
+
 def candidates(release: Release, *, lock: bool = False) -> Choice:
     """Return the approved questions of the release's calls, each with the reasons that keep it out, ordered by id.
 
     With `lock` the questions are locked until the end of the transaction. The queries do not grow with the questions.
     """
     calls = release.calls.all()
-    approved = Question.objects.filter(call__in=calls, status=Status.APPROVED).order_by("pk")
-    approved = approved.select_for_update(of=("self",)) if lock else approved
+    in_calls = approved(release).select_for_update(of=("self",)) if lock else approved(release)
     held_back = dict(release.hold_backs.values_list("question_id", "reason"))
     others = Question.objects.filter(call__in=calls).exclude(status=Status.APPROVED).order_by()
-    found = list(_with_newest(approved))
+    found = list(_with_newest(in_calls))
     evidence = guards.evidence([question.newest for question in found])
     return Choice(
         tuple(_candidate(question, evidence[question.newest.pk], held_back) for question in found),
@@ -179,3 +183,27 @@ def next_version() -> str:
     while Release.objects.filter(version=f"{major}.{minor}.0").exists():
         minor += 1
     return f"{major}.{minor}.0"
+
+
+def preview_changes(release: Release, choice: Choice) -> dict[str, list[Question]]:
+    """Return verb -> questions for what a freeze would change in the public list, told by revision, without reading pictures."""
+    previous = previous_of(release)
+    before = {} if previous is None else {item.question_id: item for item in _questions_of(previous)}
+    formerly = ever_released(release)
+    changes: dict[str, list[Question]] = {verb: [] for verb in ItemChange.values}
+    for candidate in choice.included:
+        changes[_verb(candidate, before, formerly)].append(candidate.question)
+    going_in = {candidate.question.pk for candidate in choice.included}
+    changes[ItemChange.REMOVE] = [item.question for key, item in before.items() if key not in going_in]
+    return changes
+
+
+def _questions_of(previous: Release) -> Iterable[ReleaseItem]:
+    return previous.items.present().select_related("question").only("release", "question", "revision")
+
+
+def _verb(candidate: Candidate, before: dict[Any, ReleaseItem], formerly: set[str]) -> str:
+    item = before.get(candidate.question.pk)
+    if item is not None:
+        return ItemChange.SAME if item.revision_id == candidate.revision.pk else ItemChange.UPDATE
+    return ItemChange.READD if public_id(candidate.question.pk) in formerly else ItemChange.ADD

@@ -27,8 +27,11 @@ READY_S = 90.0
 JOB_S = 300.0
 STOP_ORDER = ("seed", "migrate", "web", "beat", "worker", "simulator")
 GRACE_S = {"worker": 15.0}
-# What a visitor of the demo may want to set: providers of their own, and limits.
-ALSO = ("PROVIDER_HOSTS", "DAILY_BUDGET_USD", "CHECKS_PER_DAY", "LOG_LEVEL", "SITE_NAME", "REQUIRE_STAFF_FACTOR")
+# What a visitor of the demo may want to set: providers of their own, limits, an encoder.
+ALSO = (
+    *("PROVIDER_HOSTS", "DAILY_BUDGET_USD", "CHECKS_PER_DAY", "LOG_LEVEL", "SITE_NAME", "REQUIRE_STAFF_FACTOR"),
+    *("DUPLICATE_EMBEDDER", "DUPLICATE_COSINE"),
+)
 TO_TRY = """What to try:
   1. Open the address and choose a person in the banner at the top; no password is needed.
   2. As a contributor, submit a question and watch the simulated models answer it.
@@ -176,7 +179,7 @@ class Demo:
         """Start worker and beat, after the seed, which does its own checks without the delays of the demo."""
         celery = ("-m", "celery", "-A", "hle_site")
         pool = ("--pool", "threads", "-c", "16", "--prefetch-multiplier", "1", "--without-mingle", "--without-gossip")
-        self._start("worker", *celery, "worker", *pool, "--loglevel", "INFO")
+        self._start("worker", *celery, "worker", "-Q", "celery,embeddings", *pool, "--loglevel", "INFO")
         self._start("beat", *celery, "beat", "--schedule", str(self._state / "run/beat"), "--loglevel", "INFO")
 
     def start_web(self) -> None:

@@ -23,6 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--by", required=True, metavar="E-MAIL", help="the organiser who freezes")
         parser.add_argument("--title", default=settings.SITE_NAME)
         parser.add_argument("--call", action="append", metavar="SLUG", help="may be repeated (the default call)")
+        parser.add_argument("--accept-duplicates", action="store_true", help="let open pairs of near-duplicates go in")
         parser.add_argument("--demonstration", action="store_true", help="mark it as a demonstration")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -31,7 +32,8 @@ class Command(BaseCommand):
         if by is None:
             raise CommandError(f"There is no account {options['by']}.")
         try:
-            release = freeze.build(freeze.freeze(release=_draft(options, by), by=by))
+            draft, accepts = _draft(options, by), options["accept_duplicates"]
+            release = freeze.build(freeze.freeze(release=draft, by=by, accepts_duplicates=accepts))
         except PermissionDenied:
             raise CommandError(f"{options['by']} may not freeze a release: this takes an organiser.") from None
         except (Refused, InvalidTransition, freeze.BuildFailed) as refusal:

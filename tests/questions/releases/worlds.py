@@ -1,5 +1,6 @@
 """Approved questions and releases for tests: people act by the real actions, reviews are written as rows."""
 
+import hashlib
 import io
 
 from django.utils import timezone
@@ -63,8 +64,10 @@ class World:
     def _approve(self, **content) -> Question:
         self.count += 1
         people = {"by": self.author, "reviewer": self.reviewer, "senior": self.senior, "organiser": self.second}
+        letters = hashlib.sha256(str(self.count).encode()).hexdigest()  # so that no two texts are near to each other
+        words = " ".join(letters[at : at + 16] for at in range(0, 64, 16))
         text = {
-            "prompt": f"What is ${self.count}$ plus one hundred, written in base ten?",
+            "prompt": f"What is ${self.count}$ plus one hundred, written in base ten, in the case of {words}?",
             "answer": str(100 + self.count),
         }
         return make_approved(**people, **(text | content))
