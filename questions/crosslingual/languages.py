@@ -225,9 +225,8 @@ def script(vocabulary: int, *, shared: Ids | None = None) -> Step:
 
 
 def inversion(sentence: Sentence, _rng: np.random.Generator) -> Sentence:
-    """Return the sentence in reverse order, its end mark kept last as in the authors' code."""
-    n = len(sentence.ids)
-    return reorder(sentence, np.append(np.arange(n - 2, -1, -1), n - 1))
+    """Return the sentence in reverse order, its end mark first; the authors' code keeps that one last."""
+    return reorder(sentence, np.arange(len(sentence.ids))[::-1])
 
 
 def permutation(sentence: Sentence, rng: np.random.Generator) -> Sentence:
@@ -250,9 +249,10 @@ def derive(sentences: Sequence[Sentence], steps: Sequence[Step], seed: int) -> l
     rng = np.random.default_rng(seed)
     derived = []
     for sentence in sentences:
+        changed = sentence
         for step in steps:
-            sentence = step(sentence, rng)
-        derived.append(sentence)
+            changed = step(changed, rng)
+        derived.append(changed)
     return derived
 
 

@@ -78,7 +78,7 @@ def translation_table(pairs: Tensor, rows: int) -> Tensor:
     return table
 
 
-def dict_mlm(  # noqa: PLR0913  the pieces of one batch
+def dict_mlm(
     ids: Tensor, languages: Tensor, table: Tensor, rows: int, generator: torch.Generator, *, rate: float = 0.5
 ) -> Masked:
     """Return a batch in which half of the chosen words stand there as their translations, labelled with themselves.

@@ -2,9 +2,9 @@
 
 import hashlib
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,7 +84,7 @@ Watcher = Callable[[int, float, int], None]
 Growth = Callable[[Encoder, int, Ids], Ids]
 
 
-def pretrain(  # noqa: PLR0913  each is a piece of the run
+def pretrain(
     corpora: Sequence[Sequence[Ids]],
     pairs: Ids,
     rows: int,
@@ -261,7 +261,7 @@ def facts(config: Config, rows: int) -> dict[str, Any]:
         "rows": rows,
         "specials": {"pad": PAD, "cls": CLS, "sep": SEP, "mask": MASK},
         "code": code_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
     }
 
 
@@ -275,7 +275,7 @@ def read(path: Path) -> dict[str, Any]:
     """Return the contents of a checkpoint; tensors and plain values only, so that a foreign file runs no code."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path} is not a readable checkpoint: {error}") from error
 
 

@@ -6,6 +6,7 @@ Rivals that need no encoder stand beside. Source of the measures: code of Tang e
 """
 
 import copy
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -17,14 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from questions.crosslingual import languages
-from questions.crosslingual.languages import PAD, SPECIALS, TAGS, TOPICS, Ids, Sentence
+from questions.crosslingual.languages import SPECIALS, TAGS, TOPICS, Ids, Sentence
 from questions.crosslingual.model import Encoder
 from questions.crosslingual.objectives import frame
 
 ORIGINAL, DERIVED = 0, 1
 BATCH = 32
 TUNED = (1e-3, 3)  # learning rate, epochs
-PROBE = (1e-2, 5)
+PROBE = (1e-2, 10)
 UNLABELLED = -100
 
 
@@ -35,6 +36,9 @@ class Sizes(NamedTuple):
     labelled: int = 1_000
     tested: int = 1_000
     searched: int = 20_000
+
+
+SIZES = Sizes()
 
 
 class World(NamedTuple):
@@ -50,13 +54,13 @@ class World(NamedTuple):
     held_out: Ids
 
 
-def world(  # noqa: PLR0913  each is an axis of the comparison
+def world(
     transformation: str,
     seed: int,
     *,
     share: float = 1.0,
     same_content: bool = True,
-    sizes: Sizes = Sizes(),
+    sizes: Sizes = SIZES,
     scale: float = 1.0,
 ) -> World:
     """Return the languages of a transformation; `share` of the dictionary is given, the rest held out.
@@ -143,20 +147,31 @@ class Task(NamedTuple):
         head = Head(encoder, nn.Linear(model.shape.width, self.classes), self.by_token)
         trained = [*head.linear.parameters(), *(encoder.parameters() if regime == "tuned" else ())]
         optimizer = torch.optim.AdamW(trained, lr=rate, fused=True)
-        fixed = None if regime == "tuned" else [self._frozen(model, batch, language) for batch in batches(sentences)]
+        frozen = self._frozen(model, sentences, language) if regime == "probe" else None
         for _ in range(epochs):
-            order = torch.randperm(len(sentences)).tolist()
-            shuffled = batches([sentences[i] for i in order]) if fixed is None else _shuffled(fixed)
-            for item in shuffled:
+            for numbers in torch.randperm(len(sentences)).split(BATCH):
+                if frozen is not None:
+                    states, labels = (torch.cat([part[n] for n in numbers.tolist()]) for part in frozen)
+                else:
+                    states, labels = self._pair(encoder, [sentences[n] for n in numbers.tolist()], language)
                 optimizer.zero_grad()
-                states, labels = self._pair(encoder, item, language) if fixed is None else item
                 F.cross_entropy(head.linear(states), labels).backward()
                 optimizer.step()
         return head
 
-    def _frozen(self, model: Encoder, batch: Sequence[Sentence], language: int) -> tuple[Tensor, Tensor]:
+    def _frozen(
+        self, model: Encoder, sentences: Sequence[Sentence], language: int
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Return each sentence's states and labels, computed once."""
+        states: list[Tensor] = []
+        labels: list[Tensor] = []
         with torch.no_grad():
-            return self._pair(model, batch, language)
+            for batch in batches(sentences):
+                found, wanted = self._pair(model, batch, language)
+                sizes = [len(sentence.ids) if self.by_token else 1 for sentence in batch]
+                states.extend(found.split(sizes))
+                labels.extend(wanted.split(sizes))
+        return states, labels
 
     def _pair(self, model: Encoder, batch: Sequence[Sentence], language: int) -> tuple[Tensor, Tensor]:
         """Return states (n, width) and labels (n,) of a batch."""
@@ -174,11 +189,6 @@ def batches(sentences: Sequence[Sentence]) -> Iterator[Sequence[Sentence]]:
     """Yield the sentences in order, `BATCH` at a time."""
     for start in range(0, len(sentences), BATCH):
         yield sentences[start : start + BATCH]
-
-
-def _shuffled(items: Sequence[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
-    for index in torch.randperm(len(items)).tolist():
-        yield items[index]
 
 
 def states_of(model: Encoder, batch: Sequence[Sentence], language: int) -> tuple[Tensor, Tensor]:
@@ -213,7 +223,7 @@ def runs_f1(predicted: Sequence[Ids], gold: Sequence[Ids]) -> float:
 def _runs(tags: Ids) -> Iterator[tuple[int, int, int]]:
     """Yield start, end and tag of each maximal run."""
     edges = [0, *(np.flatnonzero(np.diff(tags)) + 1).tolist(), len(tags)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         yield start, end, int(tags[start])
 
 
@@ -319,7 +329,7 @@ def _bag_topics(labelled: Sequence[Sentence], tested: Sequence[Sentence], back: 
 
 def _bag_retrieval(sentences: tuple[Sequence[Sentence], Sequence[Sentence]], back: Mapping[int, int]) -> float:
     """Return top-1 retrieval in percent by cosine of tf-idf vectors of translated words."""
-    rows = [[w for w in s.ids.tolist()] for s in sentences[ORIGINAL]]
+    rows = [s.ids.tolist() for s in sentences[ORIGINAL]]
     columns = [[back.get(w, w) for w in s.ids.tolist()] for s in sentences[DERIVED]]
     width = 1 + max(max(words, default=0) for words in [*rows, *columns])
     first, second = _counts(rows, width), _counts(columns, width)
