@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from grading.enums import CheckStatus, LedgerState, OutcomeKind, Verdict
@@ -83,11 +83,20 @@ def day_start(now: datetime | None = None) -> datetime:
     return (now or timezone.now()).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def allowance(contributor: Any) -> Allowance:
-    """What a contributor may still start today; every start counts from its transaction on, planned or not."""
-    used = StatusChange.objects.filter(
+def started_today(contributor: Any) -> QuerySet[StatusChange, int]:
+    """One number, to be asked beside other things: the tests that a contributor has started today, if any."""
+    started = StatusChange.objects.filter(
         question__contributor=contributor, question__batch=None, action=Action.START_CHECK, at__gte=day_start()
-    ).count()
+    )
+    return started.order_by("action").values("action").annotate(n=Count("pk")).values_list("n", flat=True)
+
+
+def allowance(contributor: Any, started: int | None = None) -> Allowance:
+    """What a contributor may still start today; every start counts from its transaction on, planned or not.
+
+    `started` is what `started_today` has answered, where that is known.
+    """
+    used = (started_today(contributor).first() or 0) if started is None else started
     return Allowance(
         total=settings.CHECKS_PER_DAY,
         left=max(0, settings.CHECKS_PER_DAY - used),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from grading import alarms
 from grading.alarms import Given, KeyAlarm
 from grading.budget import tried_texts
 from grading.enums import CheckStatus, PredictionState, Verdict
 from grading.models import ClearedAlarm, ConfirmedKey, DifficultyCheck, Prediction
+from hle_site import lookups
 from questions.enums import Action
 from questions.models import Question, Revision, StatusChange
 
@@ -40,7 +43,19 @@ def stands(question: Question, revision: Revision) -> bool:
 
 def key_alarm(revision: Revision) -> KeyAlarm | None:
     """The answer on which models agree against the key of this revision, if there is one."""
-    return _alarm(revision, _answers([revision])[revision.tested_hash])
+    key = ("answers", revision.tested_hash)
+    return _alarm(revision, lookups.once(key, lambda: _answers([revision])[revision.tested_hash]))
+
+
+def note_answers(tested_hash: str, rows: Iterable[Prediction]) -> None:
+    """Let alarms rest on these answers, which are all to a text and were loaded with their models."""
+    lookups.note(
+        ("answers", tested_hash),
+        [
+            _Answer(row.panel_id, row.draw, row.model.name, row.state, row.verdict, row.answer, row.confidence)
+            for row in rows
+        ],
+    )
 
 
 class _Answer(NamedTuple):
@@ -78,17 +93,46 @@ def _alarm(revision: Revision, answers: list[_Answer]) -> KeyAlarm | None:
     )
 
 
+def open_alarm(question: Question) -> KeyAlarm | None:
+    """The answer on which models agree against the key of the newest text, while no organiser has cleared the alarm."""
+    tested_hash = question.newest.tested_hash
+    return lookups.once(("open alarm", question.pk, tested_hash), lambda: _open_alarm(question))
+
+
+def _open_alarm(question: Question) -> KeyAlarm | None:
+    revision = question.newest
+    alarm = key_alarm(revision)
+    cleared = ClearedAlarm.objects.filter(question=question, tested_hash=revision.tested_hash)
+    return None if alarm is None or cleared.exists() else alarm
+
+
 def has_key_alarm(question: Question) -> bool:
     """True while models agree against the key of the newest text and no organiser has cleared the alarm."""
-    revision = question.newest
-    if ClearedAlarm.objects.filter(question=question, tested_hash=revision.tested_hash).exists():
-        return False
-    return key_alarm(revision) is not None
+    return open_alarm(question) is not None
 
 
 def confirmed_key(question: Question) -> ConfirmedKey | None:
     """What the contributor said when the key of the newest text was looked at again, if that was said."""
-    return ConfirmedKey.objects.filter(question=question, tested_hash=question.newest.tested_hash).first()
+    tested_hash = question.newest.tested_hash
+    said = ConfirmedKey.objects.filter(question=question, tested_hash=tested_hash)
+    return lookups.once(("confirmed key", question.pk, tested_hash), said.first)
+
+
+def with_doubts(checks: QuerySet[DifficultyCheck]) -> QuerySet[DifficultyCheck]:
+    """Load beside each check what people said of its text's key: whether the alarm is cleared, the contributor's reason."""
+    of_text = {"question": OuterRef("question"), "tested_hash": OuterRef("tested_hash")}
+    return checks.annotate(
+        is_alarm_cleared=Exists(ClearedAlarm.objects.filter(**of_text)),
+        key_reason=Subquery(ConfirmedKey.objects.filter(**of_text).values("reason")),
+    )
+
+
+def doubt(question: Question, check: DifficultyCheck) -> tuple[KeyAlarm | None, str | None]:
+    """Return the open alarm of the newest text and why the contributor holds to the key; `check` comes from `with_doubts`."""
+    if check.tested_hash == question.newest.tested_hash:
+        return (None if check.is_alarm_cleared else key_alarm(question.newest)), check.key_reason
+    confirmed = confirmed_key(question)
+    return open_alarm(question), confirmed and confirmed.reason
 
 
 class _Known(NamedTuple):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Avg, F, QuerySet
+from django.db.models import Avg, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from grading import budget, checks, evidence
+from grading import budget, checks, evidence, tags
 from grading.alarms import KeyAlarm
 from grading.checks import Seat, Standing
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
-from grading.models import ConfirmedKey, Contest, DifficultyCheck, Prediction
+from grading.models import Contest, DifficultyCheck, Prediction
+from hle_site import lookups
 from questions.models import Question
 
 SHOWN_REPLY = 20_000
@@ -92,39 +92,43 @@ class CheckPanel:
     alarm: KeyAlarm | None = None
     clear_alarm_url: str = ""
     confirm_key_url: str = ""
-    confirmed_key: ConfirmedKey | None = None
+    key_reason: str | None = None
     rejudge_url: str = ""
     retry_url: str = ""
     substitute_url: str = ""
     earlier: list[DifficultyCheck] = field(default_factory=list)
+    etag: str = ""
 
 
-def newest_check(question: Question) -> DifficultyCheck | None:
-    """The check that the page is about."""
-    return (
-        question.checks.select_related("panel__judge__provider", "policy", "revision").order_by("-created_at").first()
-    )
+def _checks(question: Question) -> list[DifficultyCheck]:
+    """The check that the page is about, and the ones before it."""
+    found = question.checks.select_related("panel__judge__provider", "policy", "revision").order_by("-created_at")
+    today = Coalesce(Subquery(budget.started_today(OuterRef("question__contributor"))), 0)
+    return list(evidence.with_doubts(found).annotate(n_started_today=today)[: RECENT + 1])
 
 
-def etag(question: Question, check: DifficultyCheck | None, user: Any) -> str:
-    """A tag that changes when anything on the panel does, for this reader; three small queries."""
-    facts: list[Any] = [str(user.pk), question.status, user.has_perm("grading.view_answers", question)]
-    if check is not None:
-        facts += [str(check.pk), check.status, check.wave, check.parked_reason, str(check.due_at)]
-        facts += list(
-            _rows(check).values_list("model_id", "state", "fence", "outcome", "verdict", "due_at", "answered_at")
-        )
-        facts += list(question.contests.values_list("pk", "is_upheld"))
-    return '"' + hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:32] + '"'
+def _answers(question: Question, check: DifficultyCheck) -> list[Prediction]:
+    """All that models said to the text of a check."""
+    rows = Prediction.objects.filter(tested_hash=check.tested_hash).select_related("contest", "model__provider")
+    answers = list(rows)
+    evidence.note_answers(check.tested_hash, answers)
+    return answers
 
 
 def panel_of(question: Question, user: Any) -> CheckPanel:
     """Everything on the model test panel for this reader, who may see the check at all."""
-    check = newest_check(question)
+    with lookups.shared():
+        return _panel_of(question, user)
+
+
+def _panel_of(question: Question, user: Any) -> CheckPanel:
+    check, *earlier = _checks(question) or [None]
     url = reverse("grading:check", args=[question.pk])
     if check is None:
-        return CheckPanel(question_id=question.pk, url=url, **_rights(question, user, None))
-    standing = checks.standing_of(check)
+        tag = tags.etag(question, user, None, [])
+        return CheckPanel(question_id=question.pk, url=url, etag=tag, **_rights(question, user, None))
+    answers = _answers(question, check)
+    standing = checks.standing_among(check, answers)
     rows = [row for row in standing.rows if row is not None]
     reader = _Reader(check, question, user, rows)
     shown = [(seat, reader.card(seat, row)) for seat, row in zip(standing.seats, standing.rows, strict=True)]
@@ -147,7 +151,8 @@ def panel_of(question: Question, user: Any) -> CheckPanel:
         to_judge=_to_judge(question, standing) if reader.may_judge else [],
         key=check.revision.answer if reader.may_read else "",
         typical_s=_typical_s() if check.is_live else None,
-        earlier=list(question.checks.exclude(pk=check.pk).select_related("revision", "panel")[:RECENT]),
+        earlier=earlier,
+        etag=tags.etag(question, user, check, answers),
         **_rights(question, user, check),
     )
 
@@ -156,15 +161,17 @@ def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dic
     """What only some readers get: allowance and tries for the owner, ways to act for organisers."""
     found: dict[str, Any] = {}
     if question.is_owned_by(user):
-        found["allowance"] = budget.allowance(question.contributor)
+        found["allowance"] = budget.allowance(question.contributor, check and check.n_started_today)
         found["tries"] = (budget.tries_used(question), settings.TRIES_PER_FAMILY)
     may_resolve = user.has_perm("grading.resolve_contest", question)
-    if check is not None and user.has_perm("grading.view_answers", question) and evidence.has_key_alarm(question):
-        found["alarm"] = evidence.key_alarm(question.newest)
-        found["confirmed_key"] = evidence.confirmed_key(question)
+    alarm, reason = None, None
+    if check is not None and user.has_perm("grading.view_answers", question):
+        alarm, reason = evidence.doubt(question, check)
+    if alarm is not None:
+        found |= {"alarm": alarm, "key_reason": reason}
         if may_resolve:
             found["clear_alarm_url"] = reverse("grading:clear_alarm", args=[question.pk])
-        if question.is_owned_by(user) and found["confirmed_key"] is None:
+        if question.is_owned_by(user) and reason is None:
             found["confirm_key_url"] = reverse("grading:confirm_key", args=[question.pk])
     if check is not None and check.settled_at and user.has_perm("grading.judge_answer", question):
         found["rejudge_url"] = reverse("grading:rejudge", args=[question.pk])
@@ -173,10 +180,6 @@ def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dic
         if checks.offers(check):
             found["substitute_url"] = reverse("grading:substitute", args=[question.pk])
     return found
-
-
-def _rows(check: DifficultyCheck) -> QuerySet[Prediction]:
-    return Prediction.objects.filter(tested_hash=check.tested_hash, panel=check.panel_id, draw=0)
 
 
 def _confirmation(check: DifficultyCheck, standing: Standing) -> Confirmation | None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from grading import checks, disagreements, operations, presenters, quoting, tasks
+from grading import checks, disagreements, operations, presenters, quoting, tags, tasks
 from grading.enums import CheckStatus
 from grading.forms import ContestForm, JudgeForm, KeyForm, ReasonForm, ResolveForm, SubstituteForm
 from grading.models import Contest, DifficultyCheck, ModelSpec, Prediction
@@ -25,7 +25,8 @@ from questions.workflow import InvalidTransition, Refused
 def _question(request: HttpRequest, pk: Any, permission: str) -> Question:
     """Return a question that the reader may see, or say 404; then ask the permission, or say 403."""
     visible = Question.objects.visible_to(request.user).select_related("call", "contributor")
-    question = get_object_or_404(visible, pk=pk)
+    question = get_object_or_404(visible.with_standing(request.user), pk=pk)
+    question.note_standing(request.user)
     if not request.user.has_perm(permission, question):
         raise PermissionDenied
     return question
@@ -51,13 +52,13 @@ def _add_errors(form: Any, error: Exception) -> int:
 def check(request: HttpRequest, pk: Any) -> HttpResponse:
     """The model test of a question; asked by the page itself, only the panel, and nothing when nothing changed."""
     question = _question(request, pk, "grading.view_check")
-    tag = presenters.etag(question, presenters.newest_check(question), request.user)
-    if request.htmx and request.headers.get("If-None-Match") == tag:
+    known = request.headers.get("If-None-Match") if request.htmx else None
+    if known and known == tags.newest(question, request.user):
         return HttpResponseNotModified()
     template = "grading/_panel.html" if request.htmx else "grading/check.html"
-    context = {"question": question, "panel": presenters.panel_of(question, request.user)}
-    response = render(request, template, context)
-    response["ETag"] = tag
+    panel = presenters.panel_of(question, request.user)
+    response = render(request, template, {"question": question, "panel": panel})
+    response["ETag"] = panel.etag
     return response
 
 

@@ -23,6 +23,13 @@ def shared() -> Iterator[None]:
         _found.reset(token)
 
 
+def note(key: Hashable, found: object) -> None:
+    """Let `once` return what was found on another way, where look-ups are shared."""
+    shared_so_far = _found.get()
+    if shared_so_far is not None:
+        shared_so_far[key] = found
+
+
 def once(key: Hashable, look_up: Callable[[], Found]) -> Found:
     """Return what `look_up` returns, from the first call under this key where look-ups are shared."""
     found = _found.get()

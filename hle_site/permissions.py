@@ -13,19 +13,15 @@ from questions.models import Question
 from questions.querysets import released
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
 from review.models import Assignment, Round, Triage
+from review.querysets import TRIAGED
 from review.readiness import UNDER_REVIEW
 
 NO_PART = (AssignmentStatus.DECLINED, AssignmentStatus.INVALIDATED)
 
 
-def _standing(user: Any, question: Question) -> tuple[bool, bool]:
-    """Whether the user may read the question, and whether a conflict closes it."""
-    table = Question.objects.filter(pk=question.pk).order_by()
-    return lookups.once(("standing", user.pk, question.pk), lambda: table.standing(user))
-
-
 def _is_conflicted(user: Any, question: Question) -> bool:
-    return _standing(user, question)[1]
+    # everybody has a conflict with the own question
+    return question.is_owned_by(user) or question.standing(user)[1]
 
 
 def _assignments(user: Any, question: Question) -> list[Assignment]:
@@ -49,7 +45,7 @@ def is_active(user: Any) -> bool:
 @rules.predicate
 def may_read(user: Any, question: Question) -> bool:
     """The text is among what the account may read."""
-    return question.is_owned_by(user) or _standing(user, question)[0]
+    return question.is_owned_by(user) or question.standing(user)[0]
 
 
 @rules.predicate
@@ -113,11 +109,10 @@ def is_senior_here(user: Any, question: Question) -> bool:
 @rules.predicate
 def is_triaging(user: Any, question: Question) -> bool:
     """A senior reviewer whom an organiser asked to look at this question, which stands as it did then."""
-    return (
-        user.has_role(Role.SENIOR_REVIEWER)
-        and Triage.objects.open().filter(senior=user, question=question).exists()
-        and not _is_conflicted(user, question)
-    )
+    if not user.has_role(Role.SENIOR_REVIEWER) or question.status not in TRIAGED or _is_conflicted(user, question):
+        return False
+    places = Triage.objects.open().filter(senior=user, question=question)
+    return lookups.once(("triage", user.pk, question.pk), places.exists)
 
 
 @rules.predicate
@@ -168,7 +163,7 @@ def is_own_assignment(user: Any, assignment: Assignment) -> bool:
 is_organiser = has_role(Role.ORGANISER)
 is_organiser_here = is_organiser & is_impartial & may_read
 is_auditor_here = has_role(Role.AUDITOR) & is_impartial & may_read & was_submitted
-is_reviewer_here = has_own_answer & may_read & is_impartial
+is_reviewer_here = is_impartial & has_own_answer & may_read
 is_editor_here = is_organiser_here | (is_senior_here & may_read & is_impartial)
 reads_released = accepted_licence & is_released
 # what reviewers learn of key and models ends with the review; organisers and auditors read on

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import CharField, OuterRef
+from django.db.models.functions import Cast, TruncDay
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -273,8 +276,10 @@ def readable_revisions(question: Question, user: Any) -> list[Revision]:
     """
     found = question.revisions.select_related("image", "rationale_image").order_by("-number")
     if not (user.has_role("organiser") or user.has_perm("questions.view_unsubmitted", question)):
-        found = found.filter(pk__in=question.changes.filter(after=Status.IN_REVIEW).values("revision"))
-    return list(found)
+        return list(found.filter(pk__in=question.changes.filter(after=Status.IN_REVIEW).values("revision")))
+    revisions = list(found)
+    question.note_newest(revisions[0])
+    return revisions
 
 
 @dataclass(frozen=True)
@@ -294,7 +299,7 @@ BY_REVIEWERS = {Action.REQUEST_CHANGES, Action.RECOMMEND}
 
 def history(question: Question, user: Any) -> list[Event]:
     """Return what happened to a question, newest first, without the name of anybody."""
-    events = [_event(change, question, user) for change in question.changes.select_related("revision")]
+    events = [_event(change, question, user) for change in question.past]
     is_owner = question.is_owned_by(user)
     created = Event(question.created_at, _("Written as a draft"), _owner_words(question, user), is_day=not is_owner)
     events.append(created)
@@ -328,8 +333,15 @@ def _owner_words(question: Question, user: Any) -> Any:
     return YOU if question.is_owned_by(user) else CONTRIBUTOR
 
 
+def read_days() -> ArraySubquery:
+    """Return what loads beside a question on which days (UTC) organisers read it, as `history` needs it for the owner."""
+    reads = AuditEvent.objects.filter(action=READ, object_id=Cast(OuterRef("pk"), CharField()))
+    days = reads.annotate(day=TruncDay("at", tzinfo=UTC)).order_by("day").values("day").distinct()
+    return ArraySubquery(days)
+
+
 def _reads(question: Question) -> list[Event]:
-    days = AuditEvent.objects.filter(action=READ, object_id=str(question.pk)).datetimes("at", "day", tzinfo=UTC)
+    days = (day.replace(tzinfo=UTC) for day in question.read_days)
     return [Event(day, _("Read by organisers"), ORGANISERS, is_day=True) for day in days]
 
 

@@ -115,10 +115,17 @@ class QuestionQuerySet(models.QuerySet["Any"]):
             return self.none()
         return self.filter(at_work(user))
 
+    def with_standing(self, user: User) -> QuestionQuerySet:
+        """Load beside each question what `standing` says, unless the user has no role, of whom the rules hardly ask it."""
+        return self if readable_by_role(user) is NOTHING else self._standing(user)
+
+    def _standing(self, user: User) -> QuestionQuerySet:
+        return self.annotate(is_readable=readable(user), is_denied=denied(user))
+
     def standing(self, user: User) -> tuple[bool, bool]:
         """Return of the one question here whether the user may read it, and whether no role opens it to them."""
-        rows = self.annotate(is_readable=readable(user), is_denied=denied(user))
-        may_read, is_denied = rows.values_list("is_readable", "is_denied").first() or (False, False)
+        rows = self._standing(user).values_list("is_readable", "is_denied")
+        may_read, is_denied = rows.first() or (False, False)
         return bool(may_read), bool(is_denied)
 
     def owned_by(self, user: User) -> QuestionQuerySet:

@@ -45,7 +45,9 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 def _readable(request: HttpRequest, pk: Any) -> Question:
     """Return a question that the reader may see; the pages here are for organisers, auditors and senior reviewers of it."""
-    found = get_object_or_404(Question.objects.visible_to(request.user).select_related("call"), pk=pk)
+    rows = Question.objects.visible_to(request.user).select_related("call")
+    found = get_object_or_404(rows.with_standing(request.user), pk=pk)
+    found.note_standing(request.user)
     if not request.user.has_perm("review.view_rounds", found):
         raise PermissionDenied
     return found

@@ -10,12 +10,12 @@ from hle_site.accounts.enums import Role
 from questions.models import Question
 from questions.panels import Panel
 from review import editor_steps, presenters
-from review.models import Appeal, Triage
+from review.models import Triage
 
 
 def said(question: Question, user: Any) -> dict[str, Any]:
     """Return what the contributor reads of reviews and decisions, and whether an appeal is open to them."""
-    filed = Appeal.objects.filter(question=question).first()
+    filed = presenters.appeal_of(question)
     return {
         "question_id": question.pk,
         "rounds": presenters.feedback(question),
@@ -27,8 +27,10 @@ def said(question: Question, user: Any) -> dict[str, Any]:
 
 def triage_panel(question: Question, user: Any) -> Panel | None:
     """What an organiser asks a senior reviewer to look at, and what they may do about it."""
+    if not user.has_role(Role.SENIOR_REVIEWER):
+        return None
     asked = Triage.objects.open().filter(question=question, senior=user).first()
-    if asked is None or not user.has_role(Role.SENIOR_REVIEWER):
+    if asked is None:
         return None
     content = {"reason": asked.reason, "steps": editor_steps.offered(question, user)}
     return Panel("triage", _("You were asked to look"), "review/_triage.html", content)

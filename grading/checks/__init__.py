@@ -3,7 +3,7 @@
 from grading.checks.people import clear_alarm, confirm_key, contest, judge_by_person, resolve_contest
 from grading.checks.rejudging import judgeable, rejudge, rejudge_check
 from grading.checks.settling import JUDGE_DETAIL, PASSING_KINDS, resume, settle, settle_landed, settle_ready, sweep
-from grading.checks.standing import TERMINAL, Key, Seat, Standing, members_for, seats_of, standing_of
+from grading.checks.standing import TERMINAL, Key, Seat, Standing, members_for, seats_of, standing_among, standing_of
 from grading.checks.starting import cancel, open_check, try_number
 from grading.checks.substituting import offers, substitute
 
@@ -31,6 +31,7 @@ __all__ = [
     "settle",
     "settle_landed",
     "settle_ready",
+    "standing_among",
     "standing_of",
     "substitute",
     "sweep",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from questions.models import Revision
 TERMINAL = {PredictionState.SETTLED, PredictionState.UNSCORED}
 TO_DECIDE = ("tested_hash", "panel", "draw", "model", "state", "verdict", "tries", "outcome", "outcome_detail")
 FIRST_TRY = {PredictionState.ASKED, PredictionState.ANSWERED}
+
+Places = dict[tuple[str, int, int, int], Prediction]  # by text, panel, draw and model
 
 
 class Key(NamedTuple):
@@ -107,6 +109,13 @@ def standing_of(check: DifficultyCheck) -> Standing:
     return next(standing for _check, standing in standings([check]))
 
 
+def standing_among(check: DifficultyCheck, rows: Iterable[Prediction]) -> Standing:
+    """Return where a check stands, from all answers to its text, which were loaded with their models."""
+    own = [row for row in rows if row.panel_id == check.panel_id and row.state != PredictionState.SKIPPED]
+    seats = _seats([check], {row.model_id: row.model for row in own})[check.pk]
+    return _placed(check, seats, _by_place(own))
+
+
 def standings(
     checks: Sequence[DifficultyCheck], *, with_texts: bool = True
 ) -> Iterable[tuple[DifficultyCheck, Standing]]:
@@ -119,18 +128,26 @@ def standings(
         tested_hash__in={check.tested_hash for check in checks}, panel__in={check.panel_id for check in checks}
     ).exclude(state=PredictionState.SKIPPED)
     rows = rows.select_related("contest") if with_texts else rows.only(*TO_DECIDE)
-    found = {(row.tested_hash, row.panel_id, row.draw, row.model_id): row for row in rows}
+    found = _by_place(rows)
     for check in checks:
-        draws = [
-            [_answer(found, (check.tested_hash, check.panel_id, draw), seat) for seat in seats[check.pk]]
-            for draw in range(1 + check.confirmation_rounds)
-        ]
-        yield check, _standing(check, seats[check.pk], draws)
+        yield check, _placed(check, seats[check.pk], found)
 
 
 def rule_of(row: Policy) -> PolicyRule:
     """The thresholds of a stored policy."""
     return PolicyRule(**{field.name: getattr(row, field.name) for field in fields(PolicyRule)})
+
+
+def _by_place(rows: Iterable[Prediction]) -> Places:
+    return {(row.tested_hash, row.panel_id, row.draw, row.model_id): row for row in rows}
+
+
+def _placed(check: DifficultyCheck, seats: list[Seat], found: Places) -> Standing:
+    draws = [
+        [_answer(found, (check.tested_hash, check.panel_id, draw), seat) for seat in seats]
+        for draw in range(1 + check.confirmation_rounds)
+    ]
+    return _standing(check, seats, draws)
 
 
 def _standing(check: DifficultyCheck, seats: list[Seat], draws: list[list[Prediction | None]]) -> Standing:
@@ -154,17 +171,16 @@ def _standing(check: DifficultyCheck, seats: list[Seat], draws: list[list[Predic
     )
 
 
-def _answer(
-    found: dict[tuple[str, int, int, int], Prediction], key: tuple[str, int, int], seat: Seat
-) -> Prediction | None:
+def _answer(found: Places, key: tuple[str, int, int], seat: Seat) -> Prediction | None:
     """The answer of a seat: the scored one of whoever sat there, else that of the model that is asked now."""
     rows = [found.get((*key, model.pk)) for model in seat.models]
     return next((row for row in rows if row and row.verdict != Verdict.UNSCORED), rows[-1])
 
 
-def _seats(checks: Sequence[DifficultyCheck]) -> dict[Any, list[Seat]]:
-    wanted = {pk for check in checks for wave in check.plan for place in wave for pk in _ids(place)}
-    models = ModelSpec.objects.select_related("provider").in_bulk(wanted) if wanted else {}
+def _seats(checks: Sequence[DifficultyCheck], known: Mapping[int, ModelSpec] | None = None) -> dict[Any, list[Seat]]:
+    models = dict(known or {})
+    wanted = {pk for check in checks for wave in check.plan for place in wave for pk in _ids(place)} - models.keys()
+    models |= ModelSpec.objects.select_related("provider").in_bulk(wanted) if wanted else {}
     unplanned = {check.panel_id for check in checks if not check.plan}
     members = (
         list(PanelMember.objects.filter(panel__in=unplanned).select_related("model__provider")) if unplanned else []

@@ -117,6 +117,26 @@ class Question(models.Model):
             return prefetched[0]
         return lookups.once(("newest revision", self.pk), lambda: self.revisions.order_by("-number")[0])
 
+    @property
+    def past(self) -> list["StatusChange"]:
+        """All changes of status, oldest first."""
+        changes = self.changes.select_related("revision")
+        return lookups.once(("past", self.pk), lambda: list(changes))
+
+    def standing(self, user: User) -> tuple[bool, bool]:
+        """Whether the user may read the question, and whether no role opens it to them."""
+        rows = Question.objects.filter(pk=self.pk).order_by()
+        return lookups.once(("standing", user.pk, self.pk), lambda: rows.standing(user))
+
+    def note_standing(self, user: User) -> None:
+        """Let the rules use what `with_standing` may have loaded beside this question, where look-ups are shared."""
+        if "is_readable" in self.__dict__:
+            lookups.note(("standing", user.pk, self.pk), (bool(self.is_readable), bool(self.is_denied)))
+
+    def note_newest(self, revision: "Revision") -> None:
+        """Let everything use this newest revision, where look-ups are shared."""
+        lookups.note(("newest revision", self.pk), revision)
+
     def is_owned_by(self, user: object) -> bool:
         """True for the contributor and for the maintainer who acts for them."""
         return getattr(user, "pk", None) in {self.contributor_id, self.maintainer_id} - {None}

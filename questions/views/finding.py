@@ -16,15 +16,17 @@ from questions.workflow import InvalidTransition, Refused
 REFUSALS = (Refused, InvalidTransition, EditConflict)
 
 
-def question_of(request: HttpRequest, pk: Any, permission: str) -> Question:
+def question_of(request: HttpRequest, pk: Any, permission: str, **beside: Any) -> Question:
     """Return a question that the reader works with, or say 404; then ask the permission, or say 403.
 
-    A question that only a release opens has no page here: its release shows the text that was released.
+    A question that only a release opens has no page here: its release shows the text that was released. `beside` are
+    annotations to load with it.
     """
     found = Question.objects.at_work_for(request.user).select_related(
         "call__contributor_terms", "call__data_licence", "contributor"
     )
-    question: Question = get_object_or_404(found, pk=pk)
+    question: Question = get_object_or_404(found.with_standing(request.user).annotate(**beside), pk=pk)
+    question.note_standing(request.user)
     if not request.user.has_perm(permission, question):
         raise PermissionDenied
     return question

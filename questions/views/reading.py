@@ -39,7 +39,8 @@ def list_(request: HttpRequest) -> HttpResponse:
 @require_GET
 def detail(request: HttpRequest, pk: Any) -> HttpResponse:
     """One question: its text, where it stands, who acts next, and what the later stages show."""
-    question, user = question_of(request, pk, "questions.view_question"), request.user
+    user = request.user
+    question = question_of(request, pk, "questions.view_question", read_days=presenters.read_days())
     is_owner = question.is_owned_by(user)
     shown = _shown(question, user)
     if not is_owner and question.status in presenters.OPENED_BY_OTHERS:
@@ -69,7 +70,8 @@ def _shown(question: Question, user: Any) -> Revision:
 @require_GET
 def history(request: HttpRequest, pk: Any) -> HttpResponse:
     """What happened to a question, and two of its revisions side by side."""
-    question, user = question_of(request, pk, "questions.view_history"), request.user
+    user = request.user
+    question = question_of(request, pk, "questions.view_history", read_days=presenters.read_days())
     found = presenters.readable_revisions(question, user)
     by_number = {str(revision.number): revision for revision in found}
     new = by_number.get(request.GET.get("to", ""), found[0] if found else None)

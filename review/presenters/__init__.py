@@ -1,7 +1,7 @@
 """What pages show, as plain values: no model reaches a template, so no name can slip through one."""
 
 from review.presenters.cards import MINUTES, Card, assignment_card, pool_card
-from review.presenters.feedback import DecisionNews, FeedbackItem, RoundFeedback, decision_news, feedback
+from review.presenters.feedback import DecisionNews, FeedbackItem, RoundFeedback, appeal_of, decision_news, feedback
 from review.presenters.names import pool_handle, pseudonym
 from review.presenters.rounds import Evidence, Message, ReviewCard, RoundCard, evidence, rounds_for, solve_words
 from review.presenters.texts import (
@@ -29,6 +29,7 @@ __all__ = [
     "ReviewCard",
     "RoundCard",
     "RoundFeedback",
+    "appeal_of",
     "assignment_card",
     "decision_news",
     "evidence",

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from hle_site import lookups
 from questions.models import Question
 from review import rubric
-from review.enums import Audience, Depth, RoundOutcome
-from review.models import Comment, Review, Round
-from review.presenters.rounds import Message, doubts_of, shuffled, solve_of, solve_words
+from review.enums import AssignmentStatus, Audience, Depth, RoundOutcome
+from review.models import Appeal, Assignment, Comment, Review, Round
+from review.presenters.rounds import Message, by_round, doubts_of, shuffled, solve_of, solve_words
+from review.querysets import TOLD
 
 
 @dataclass(frozen=True)
@@ -45,19 +47,40 @@ class RoundFeedback:
 
 def feedback(question: Question) -> list[RoundFeedback]:
     """Return what the contributor reads of the reviews, newest round first; empty until changes are requested or a decision falls."""
-    rounds = question.rounds.released_to_contributor().select_related("revision", "question").order_by("-number")
-    return [card for round_ in rounds if (card := _feedback_of(round_))]
+    reviews = by_round((row.review for row in _places(question) if _is_counted(row)), lambda row: row.assignment.round)
+    messages = by_round(_messages(question), lambda row: row.round)
+    rounds = sorted({*reviews, *messages}, key=lambda round_: round_.number, reverse=True)
+    return [_feedback_of(round_, reviews.get(round_, []), messages.get(round_, [])) for round_ in rounds]
 
 
-def _feedback_of(round_: Round) -> RoundFeedback | None:
-    reviews = list(
-        Review.objects.counted()
-        .filter(assignment__round=round_)
-        .select_related("assignment__round", "assignment__solve")
-    )
-    messages = list(round_.comments.filter(audience=Audience.CONTRIBUTOR).for_list())
-    if not reviews and not messages:
-        return None
+def _was_told(question: Question) -> bool:
+    return any(change.after in TOLD for change in question.past)
+
+
+def _places(question: Question) -> list[Assignment]:
+    """The places in the rounds of which the contributor is told, with all that they read of them."""
+    if not _was_told(question):
+        return []
+    told = question.rounds.released_to_contributor().values("pk")
+    places = Assignment.objects.filter(round__in=told).order_by("pk")
+    beside = ("review", "solve", "round__revision", "round__decision", "round__question__appeal")
+    return lookups.once(("told", question.pk), lambda: list(places.select_related(*beside)))
+
+
+def _is_counted(place: Assignment) -> bool:
+    review = getattr(place, "review", None)
+    return place.status == AssignmentStatus.SUBMITTED and review is not None and review.submitted_at is not None
+
+
+def _messages(question: Question) -> list[Comment]:
+    if not _was_told(question):
+        return []
+    told = question.rounds.released_to_contributor().values("pk")
+    rows = Comment.objects.filter(round__in=told, audience=Audience.CONTRIBUTOR)
+    return list(rows.for_list().select_related("by", "question", "round__revision"))
+
+
+def _feedback_of(round_: Round, reviews: list[Review], messages: list[Comment]) -> RoundFeedback:
     return RoundFeedback(
         id=round_.pk,
         number=round_.number,
@@ -114,6 +137,8 @@ class DecisionNews:
 
 def decision_news(question: Question) -> list[DecisionNews]:
     """Return the decisions over a question as its contributor reads them, newest first."""
+    rounds = {place.round for place in _places(question)}
+    rows = [round_.decision for round_ in rounds if hasattr(round_, "decision")]
     return [
         DecisionNews(
             row.get_outcome_display(),
@@ -121,5 +146,17 @@ def decision_news(question: Question) -> list[DecisionNews]:
             row.get_reason_code_display() if row.reason_code else "",
             row.at.date(),
         )
-        for row in question.decisions.all()
+        for row in sorted(rows, key=lambda row: row.at, reverse=True)
     ]
+
+
+def appeal_of(question: Question) -> Appeal | None:
+    """Return the contributor's appeal, if one was filed; only what they were told can be appealed against."""
+    if not _was_told(question):
+        return None
+    places = _places(question)
+    return (
+        getattr(places[0].round.question, "appeal", None)
+        if places
+        else Appeal.objects.filter(question=question).first()
+    )

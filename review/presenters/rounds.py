@@ -93,14 +93,14 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
     is_staff = user.has_perm("review.view_rounds", question)
     sees_notes = is_staff or user.has_perm("review.adjudicate", question)
     rounds = _rounds(user, question, with_people=is_staff)
-    reviews = _by_round(
+    reviews = by_round(
         Review.objects.visible_to(user, rounds)
         .counted()
         .filter(assignment__round__question=question)
         .select_related("assignment__reviewer", "assignment__round", "assignment__solve"),
         lambda review: review.assignment.round_id,
     )
-    messages = _by_round(
+    messages = by_round(
         Comment.objects.visible_to(user, rounds).filter(question=question).for_list(), lambda message: message.round_id
     )
     recommended = Recommendation.objects.filter(round__in=rounds if sees_notes else []).select_related("by")
@@ -125,7 +125,7 @@ def _rounds(user: Any, question: Question, *, with_people: bool) -> list[Round]:
     return list(found.select_related("revision", "question").prefetch_related(*people).order_by("-number"))
 
 
-def _by_round(rows: Any, key: Any) -> dict[Any, list[Any]]:
+def by_round(rows: Any, key: Any) -> dict[Any, list[Any]]:
     grouped: dict[Any, list[Any]] = {}
     for row in rows:
         grouped.setdefault(key(row), []).append(row)

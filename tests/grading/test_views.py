@@ -206,13 +206,13 @@ def test_administrator_reads_operations_but_no_question(client_of: Sign, contrib
 
 
 def test_panel_asks_a_fixed_number_of_queries(
-    client_of: Sign, contributor: Any, django_assert_max_num_queries: Any
+    client_of: Sign, contributor: Any, django_assert_num_queries: Any
 ) -> None:
     question = factories.make_too_easy(by=contributor)
     client = client_of(contributor)
     client.get(page(question))
 
-    with django_assert_max_num_queries(20):
+    with django_assert_num_queries(10):
         client.get(page(question))
 
 

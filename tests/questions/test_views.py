@@ -793,7 +793,7 @@ def test_pages_ask_the_database_a_bounded_number_of_times(client_of: SignIn, con
     with CaptureQueriesContext(connection) as asked:
         client.get(at("detail", question))
 
-    assert len(asked) <= 24
+    assert len(asked) == 10
 
 
 def test_open_round_is_not_named_to_the_contributor(client_of: SignIn, contributor: Any, reviewer: Any) -> None:
