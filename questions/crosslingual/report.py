@@ -30,6 +30,7 @@ HELD_OUT_COLUMNS = (
     ("held out", "retrieval.held_out"),
     ("induced right", "induced.right"),
 )
+NAMES = {"mlm": "MLM", "xlm": "XLM", "dict-mlm": "DICT-MLM", "align-mlm": "ALIGN-MLM", "prealign": "PreAlign"}
 PAPER_METHODS = ("mlm", "xlm", "dict-mlm", "align-mlm")
 DEVIATIONS = """How this differs from the paper: a synthetic grammar instead of English text; POS "BZ" and "BS" are token micro-F1, and
 "runs F1" is what seqeval's F1 amounts to on such tags; XLM's pairs are whole sentences, half of its batches; random
@@ -107,7 +108,7 @@ def _table(runs: Sequence[Run]) -> list[str]:
     columns = [c for c in (HELD_OUT_COLUMNS if runs[0].share < 1 else COLUMNS) if any(c[1] in r.scores for r in runs)]
     rows = [["", *(title for title, _ in columns)]]
     for method, group in grouped(runs, "method").items():
-        rows.append([method, *(_spread([run.scores.get(name) for run in group]) for _, name in columns)])
+        rows.append([_named(method), *(_spread([run.scores.get(name) for run in group]) for _, name in columns)])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -117,6 +118,12 @@ def _table(runs: Sequence[Run]) -> list[str]:
     ]
     rivals = {name: _spread([run.rivals[name] for run in runs]) for name in runs[0].rivals}
     return [*lines, "rivals: " + ", ".join(f"{name} {value}" for name, value in rivals.items())]
+
+
+def _named(method: str) -> str:
+    """Return the method as papers write it."""
+    first, plus, rest = method.partition(" + ")
+    return NAMES.get(first, first) + plus + rest
 
 
 def _spread(values: Sequence[float | None]) -> str:
@@ -215,16 +222,17 @@ def draw(runs: Sequence[Run], directory: Path) -> None:
     from matplotlib import pyplot as plt  # slow to import
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    markers = "osD^vPX*"
-    methods = list(dict.fromkeys(run.method for run in runs))
-    settings = list(dict.fromkeys(run.setting for run in runs))
+    colours = {method: f"C{i}" for i, method in enumerate(grouped(runs, "method"))}
+    markers = dict(zip(grouped(runs, "setting"), "osD^vPX*", strict=False))
+    for run in runs:  # one seed
+        _, _, x, y = points([run])[0]
+        axes.scatter(x, y, marker=markers[run.setting], color=colours[run.method], s=14, alpha=0.4, linewidths=0)
     for method, setting, x, y in points(runs):
-        marker, colour = markers[settings.index(setting) % len(markers)], f"C{methods.index(method)}"
-        axes.scatter(x, y, marker=marker, color=colour, s=70, edgecolors="white", zorder=3)
-    for method in methods:
-        axes.scatter([], [], color=f"C{methods.index(method)}", label=method)
-    for setting in settings:
-        axes.scatter([], [], color="0.4", marker=markers[settings.index(setting) % len(markers)], label=setting)
+        axes.scatter(x, y, marker=markers[setting], color=colours[method], s=80, edgecolors="white", zorder=3)
+    for method, colour in colours.items():
+        axes.scatter([], [], color=colour, label=_named(method))
+    for setting, marker in markers.items():
+        axes.scatter([], [], color="0.4", marker=marker, label=setting)
     axes.set_xlabel("alignment: nearest row is the translation, %")
     axes.set_ylabel("transfer: zero-shot less supervised, POS, points")
     axes.grid(color="0.9")

@@ -88,7 +88,7 @@ def test_partial_dictionaries_are_reported_and_not_judged():
 def test_the_report_shows_mean_spread_rivals_and_verdicts():
     text = report.text([*good()[:-1], made("align-mlm", 2, zero=90.0)], seconds=90.0, processes=2)
 
-    assert re.search(r"align-mlm +83.3 ±5.0", text)
+    assert re.search(r"ALIGN-MLM +83.3 ±5.0", text)
     assert "rivals: pos.majority 23.0 ±0.0" in text
     assert "met     ALIGN-MLM over MLM, mean, probe: 63.3, at least 25" in text
     assert "12 runs in 1.5 min, 2 at a time; 6.0 min of training." in text
