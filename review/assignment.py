@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from hle_site.accounts import actions as account_actions
 from hle_site.accounts.enums import Role
-from hle_site.accounts.models import User
+from hle_site.accounts.models import RoleGrant, User
 from hle_site.audit import log
 from hle_site.notifications import outbox
 from questions.enums import Status
@@ -243,13 +243,14 @@ def complete(assignment: Assignment) -> None:
 def candidates(round_: Round) -> list[Any]:
     """Return the people whom an organiser may invite to a round, those of its subject first, the least busy first."""
     roles = [Role.REVIEWER, Role.SENIOR_REVIEWER] if round_.kind == RoundKind.FIRST else [Role.SENIOR_REVIEWER]
+    open_here = Q(assignments__status__in=OPEN_ASSIGNMENTS, assignments__round__settled_at=None)
     people = (
-        User.objects.filter(is_active=True, grants__role__in=roles, grants__revoked_at=None)
-        .exclude(assignments__round=round_)
-        .distinct()
-        .order_by("name")
+        User.objects.filter(is_active=True)
+        .filter(pk__in=RoleGrant.objects.filter(role__in=roles, revoked_at=None).values("user"))
+        .filter(rounds.impartial(round_.question))
+        .exclude(pk__in=round_.assignments.values("reviewer"))
+        .annotate(load=Count("assignments", filter=open_here))
     )
-    allowed = [person for person in people if not rounds.is_conflicted(person, round_.question)]
     return sorted(
-        allowed, key=lambda person: (round_.revision.category not in person.subjects, load(person), person.name)
+        people, key=lambda person: (round_.revision.category not in person.subjects, person.load, person.name)
     )

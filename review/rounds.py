@@ -8,10 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from hle_site.accounts import conflicts
 from hle_site.accounts.enums import Role
 from hle_site.accounts.models import User
 from hle_site.audit import log
@@ -129,6 +131,12 @@ def is_conflicted(user: Any, question: Question) -> bool:
     return Question.objects.filter(denied(user), pk=question.pk).exists()
 
 
+def impartial(question: Question) -> Q:
+    """Return the rule for accounts that may have a part in the question; says of many what `is_conflicted` says of one."""
+    owners = {question.contributor_id, question.maintainer_id} - {None}
+    return ~conflicts.against(owners, question.pk)
+
+
 def may_sit(user: Any, kind: str) -> bool:
     """Return whether the user's roles fit this kind of round."""
     roles = (Role.REVIEWER, Role.SENIOR_REVIEWER) if kind == RoundKind.FIRST else (Role.SENIOR_REVIEWER,)
@@ -162,12 +170,10 @@ def settle_if_ready(*, round_: Round) -> RoundOutcome | None:
 
 def invalidate_conflicted(round_: Round) -> None:
     """Take the reviewers who have a conflict by now out of an open round; their reviews no longer count."""
-    for assignment in round_.assignments.filter(status__in=[*WAITING, AssignmentStatus.SUBMITTED]).select_related(
-        "reviewer"
-    ):
-        if is_conflicted(assignment.reviewer, round_.question):
-            end(assignment, AssignmentStatus.INVALIDATED, note=_("A conflict of interest came up."))
-            log.record("assignment.invalidate", by=None, on=assignment, reason="conflict")
+    held = round_.assignments.filter(status__in=[*WAITING, AssignmentStatus.SUBMITTED])
+    for assignment in held.exclude(reviewer__in=User.objects.filter(impartial(round_.question))):
+        end(assignment, AssignmentStatus.INVALIDATED, note=_("A conflict of interest came up."))
+        log.record("assignment.invalidate", by=None, on=assignment, reason="conflict")
 
 
 def finish(*, round_: Round, outcome: RoundOutcome, reason: str, by: Any, note: str = "") -> None:
@@ -215,9 +221,8 @@ def end(assignment: Assignment, status: AssignmentStatus, *, note: str = "") -> 
 
 
 def _tell_organisers(round_: Round) -> None:
-    for organiser in User.objects.filter(grants__role=Role.ORGANISER, grants__revoked_at=None, is_active=True):
-        if is_conflicted(organiser, round_.question):
-            continue
+    organisers = User.objects.filter(grants__role=Role.ORGANISER, grants__revoked_at=None, is_active=True)
+    for organiser in organisers.filter(impartial(round_.question)):
         outbox.notify(
             recipient=organiser,
             kind="decision_due",

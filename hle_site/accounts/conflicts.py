@@ -1,11 +1,12 @@
 """Conflicts of interest between people: declared by either side, same institution now or within three years, same ORCID."""
 
 import unicodedata
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import Q, UUIDField, Value
+from django.db.models import Exists, OuterRef, Q, UUIDField, Value
 from django.utils import timezone
 
 from hle_site import lookups
@@ -52,6 +53,25 @@ def _look_up(user: Any) -> Conflicts:
         people |= set(User.objects.filter(orcid=user.orcid).values_list("pk", flat=True))
     places = {institution for *_, institution, _ in own if institution}
     return Conflicts(sorted(people), sorted(places), sorted(question for *_, question in own if question))
+
+
+def against(people: Collection[UUID], question_id: UUID) -> Q:
+    """Return the rule for accounts that have a conflict with one of these people, or that declared one with the question.
+
+    The same rule as `of` and `naming`, read from the other side: for many accounts at once.
+    """
+    declared = Conflict.objects.filter(user=OuterRef("pk"))
+    works_at = (
+        Affiliation.objects.filter(_live(), user__in=people).exclude(institution_key="").values("institution_key")
+    )
+    orcids = User.objects.filter(pk__in=people).exclude(orcid="").values("orcid")
+    return (
+        Q(pk__in=people)
+        | Q(orcid__in=orcids)
+        | Exists(declared.filter(Q(other__in=people) | Q(question_id=question_id) | Q(institution_key__in=works_at)))
+        | Exists(Conflict.objects.filter(user__in=people, other=OuterRef("pk")))
+        | Exists(Affiliation.objects.filter(_live(), user=OuterRef("pk"), institution_key__in=works_at))
+    )
 
 
 def naming(user: Any, *fields: str) -> Q:

@@ -25,8 +25,8 @@ def triage_candidates(question: Question) -> list[Any]:
     seniors = User.objects.filter(is_active=True, grants__role=Role.SENIOR_REVIEWER, grants__revoked_at=None)
     sat = Assignment.objects.filter(round__question=question).values("reviewer")
     asked = Triage.objects.open().filter(question=question).values("senior")
-    people = seniors.exclude(pk__in=sat).exclude(pk__in=asked).distinct().order_by("name")
-    return [person for person in people if not rounds.is_conflicted(person, question)]
+    free = seniors.exclude(pk__in=sat).exclude(pk__in=asked)
+    return list(free.filter(rounds.impartial(question)).distinct().order_by("name"))
 
 
 @transaction.atomic
