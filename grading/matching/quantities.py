@@ -322,7 +322,9 @@ def _states_key(key: Quantity, answer: Quantity) -> bool:
         return False
     if answer.is_exact or answer.place <= key.place or not answer.digits:
         return _reaches(answer.value, key.value, key.place)
-    return answer.digits >= ROUNDED_DIGITS and _reaches(key.value, answer.value, answer.place)
+    # to cut the key off is a mistake of its own, unlike a key that its author has cut off
+    is_rounded = abs(key.value - answer.value) <= Fraction(10) ** answer.place / 2
+    return answer.digits >= ROUNDED_DIGITS and is_rounded
 
 
 def _reaches(fine: Fraction, coarse: Fraction, place: int) -> bool:

@@ -17,7 +17,7 @@ from grading.matching.question import read as read_question
 from grading.matching.text import boolean, same_but_for_case, stated_boolean, words
 from grading.matching.units import Unit
 
-MATCHER_VERSION = "2"
+MATCHER_VERSION = "3"
 MULTIPLE_CHOICE = "multipleChoice"
 MAX_ANSWER_CHARS = 2_000
 MAX_PROSE_CHARS = 300

@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_DOWN, ROUND_HALF_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -262,10 +262,9 @@ def _states(key: Stated, given: Stated) -> bool:
     ):
         return True
     digits = len(str(abs(int(given.value.scaleb(-given.place)))))
-    return (
-        digits >= MIN_ROUNDED_DIGITS
-        and key.value.quantize(Decimal(1).scaleb(given.place), ROUND_HALF_UP) == given.value
-    )
+    coarse = Decimal(1).scaleb(given.place)
+    rounded = {key.value.quantize(coarse, way) for way in (ROUND_HALF_UP, ROUND_HALF_EVEN, ROUND_HALF_DOWN)}
+    return digits >= MIN_ROUNDED_DIGITS and given.value in rounded
 
 
 def _same(is_same: bool) -> Result:

@@ -88,6 +88,7 @@ def test_numbers_equal_at_the_stated_precision(key, answer):
         ("1.42", "1.43"),
         ("1.42", "1.4"),
         ("2.7182818", "2.72"),
+        ("36.609", "36.60"),  # the key cut off, not rounded
         ("0.5", "0.46"),  # rounds to the key, but 8 % off
         ("0.5", "0.6"),  # one unit of the last stated place
         ("0.17", "0.16"),
