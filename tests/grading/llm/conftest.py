@@ -12,7 +12,6 @@ from tests.grading.simulator.process import running
 def simulator(tmp_path_factory):
     models = {
         "simulated-slow": {"delay_s": [30, 30]},
-        "simulated-half": {"delay_s": [0.5, 0.5]},
         MODELS["openrouter"]: {"dialect": "openrouter"},
         MODELS["compatible"]: {"dialect": "compatible"},
     }

@@ -105,26 +105,32 @@ def test_secrets_and_texts_stay_out_of_representations(simulator):
 
 
 def test_many_calls_share_the_loop(simulator):
+    """The provider has accepted all of them before it answers one: its slow model takes 30 s."""
+    known = len(simulator.journal())
+
+    async def all_accepted():
+        while len(simulator.journal()) - known < 200:
+            await asyncio.sleep(0.05)
+
     async def ask_all():
-        specs = [spec(f"What is {n} + 1?", model="simulated-half", request_id=str(n)) for n in range(200)]
-        return await asyncio.gather(*(llm.call(provider(simulator), spec) for spec in specs))
+        specs = [spec(f"What is {n} + 1?", model="simulated-slow", request_id=str(n), timeout_s=60) for n in range(200)]
+        calls = [asyncio.create_task(llm.call(provider(simulator), spec)) for spec in specs]
+        await all_accepted()
+        n_open = sum(not call.done() for call in calls)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        return n_open
 
-    started = time.monotonic()
-    outcomes = llm.run(ask_all(), deadline_s=20)
-
-    assert {outcome.kind for outcome in outcomes} == {OutcomeKind.ANSWER}
-    assert time.monotonic() - started < 10
+    assert llm.run(ask_all(), deadline_s=60) == 200
 
 
 def test_stop_event_ends_calls_in_flight(simulator):
     stop = threading.Event()
     threading.Timer(0.3, stop.set).start()
-    started = time.monotonic()
 
     with pytest.raises(llm.Stopped):
         llm.run(llm.call(provider(simulator), spec("x", model="simulated-slow")), deadline_s=20, stop_event=stop)
-
-    assert time.monotonic() - started < 4
 
 
 def test_cancelled_coroutine_may_still_hand_over_what_it_has():
