@@ -131,8 +131,11 @@ def run(job: Job) -> report.Run:
     trained = pretrain(corpora, pairs, of.rows, job.config, device=job.device, watch=count)
     seconds = time.monotonic() - started
     scores = transfer.measure(trained.model.cpu(), of, job.config.seed)
+    rivals = transfer.rivals(of)
     if job.grown:
         scores |= {"induced.n": len(extra), "induced.right": 100 * report.share(extra, of.held_out)}
+        grown = transfer.rivals(of._replace(dictionary=pairs))
+        rivals |= {f"{name} + induction": value for name, value in grown.items() if "majority" not in name}
     return report.Run(
         method=job.name,
         transformation=job.transformation,
@@ -143,7 +146,7 @@ def run(job: Job) -> report.Run:
         tokens_per_s=tokens / seconds,
         seconds=seconds,
         scores=scores,
-        rivals=transfer.rivals(of),
+        rivals=rivals,
         config=asdict(job.config),
     )
 

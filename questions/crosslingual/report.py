@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,8 +117,9 @@ def _table(runs: Sequence[Run]) -> list[str]:
         )
         for row in rows
     ]
-    rivals = {name: _spread([run.rivals[name] for run in runs]) for name in runs[0].rivals}
-    return [*lines, "rivals: " + ", ".join(f"{name} {value}" for name, value in rivals.items())]
+    names = dict.fromkeys(name for run in runs for name in run.rivals)
+    values = [f"{name} {_spread([run.rivals.get(name) for run in runs])}" for name in names]
+    return [*lines, *textwrap.wrap("rivals: " + ", ".join(values), 120, break_on_hyphens=False)]
 
 
 def _named(method: str) -> str:

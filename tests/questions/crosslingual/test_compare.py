@@ -160,6 +160,7 @@ def test_a_run_measures_what_its_job_says():
     )
     assert run.scores["induced.n"] > 0
     assert "alignment.held_out" in run.scores
+    assert run.rivals["retrieval.bag_of_words + induction"] > run.rivals["retrieval.bag_of_words"]
 
 
 def test_the_large_suite_needs_a_graphics_card(capsys, monkeypatch):
