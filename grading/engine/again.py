@@ -1,7 +1,8 @@
 """Judging stored answers once more: claim due judgements, ask their judge, store what it says. No verdict changes here.
 
 Beside the pump, which is about predictions: a judgement of the seat `again` is its own job, with lease and fence. One row is one
-call; where a reply cannot be used, the same statement that stores it plans the next.
+call; where a reply cannot be used, the same statement that stores it plans the next. While the provider is away the job waits as
+a parked check does, and goes on by itself.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from django.db import connection, transaction
 from django.db.models import Prefetch
 from django.db.models.functions import Now
 
-from grading import budget, llm, spending
-from grading.engine import providers
+from grading import budget, checks, llm, spending
+from grading.engine import circuits, providers
 from grading.engine.case import JUDGE_TOKENS, Case, Opinion
 from grading.engine.held import Held, Shared, call_spec
 from grading.enums import JudgeSeat, LedgerState, OutcomeKind
@@ -47,6 +48,9 @@ WITH free AS (
       AND (j.worker_id IS NULL OR w.stopped_at IS NOT NULL
         OR w.beat_at < clock_timestamp() - %(dead_after_s)s * interval '1 second')
       AND v.is_active AND (v.paused_until IS NULL OR v.paused_until <= clock_timestamp())
+      AND (v.paused_reason = '' OR j.id = (
+        SELECT probe.id FROM grading_judgement probe JOIN grading_modelspec asked ON asked.id = probe.model_id
+        WHERE asked.provider_id = v.id AND probe.due_at <= clock_timestamp() ORDER BY probe.due_at, probe.id LIMIT 1))
       AND (v.is_simulated OR v.id = ANY(%(payable)s))
     ORDER BY j.due_at LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED)
 UPDATE grading_judgement j SET fence = j.fence + 1, worker_id = %(worker)s FROM free WHERE j.id = free.id RETURNING j.id
@@ -98,14 +102,23 @@ def _end_lost(row: Judgement) -> None:
 
 
 def _next_in_s(row: Judgement, kind: OutcomeKind, retry_after_s: float | None) -> float | None:
-    """Seconds until the judge is asked once more, None when it has had its asks; every ask is a row of its own."""
+    """Seconds until the judge is asked once more, None when it has had its asks; every ask is a row of its own.
+
+    What passes by itself is waited for as in a parked check, `PARK_RETRY_S` after the usual asks, which then begin anew.
+    """
     known_before = [known for known in row.prediction.said_again if known.judge_version == row.judge_version]
     earlier = [known for known in known_before if known.attempt < row.attempt]
     done = next((at for at, known in enumerate(earlier) if known.outcome != kind), len(earlier))
-    longest_s = RETRY_RULES[kind].give_up_after_s
-    if longest_s is not None and (retry_after_s or 0) > longest_s:
-        return None
-    return llm.retry_delay_s(kind, re_asks_done=done, retry_after_s=retry_after_s, draw=random.random)
+    rule, waits = RETRY_RULES[kind], settings.PARK_RETRY_S
+    n_parked, done = divmod(done, 1 + rule.re_asks)
+    delay_s = llm.retry_delay_s(kind, re_asks_done=done, retry_after_s=retry_after_s, draw=random.random)
+    if rule.give_up_after_s is not None and (retry_after_s or 0) > rule.give_up_after_s:
+        delay_s = None
+    if kind not in checks.PASSING_KINDS:
+        return None if n_parked else delay_s
+    if delay_s is not None:
+        return delay_s
+    return waits[n_parked] if n_parked < len(waits) else None
 
 
 async def run(worker_id: uuid.UUID, shared: Shared, *, most: int) -> int:
@@ -172,7 +185,8 @@ class _Held(Held):
         delay_s = None
         if opinion.is_correct is None:
             kind = OutcomeKind.UNPARSED if outcome.kind in UNREADABLE else outcome.kind
-            delay_s = _next_in_s(row, kind, outcome.retry_after_s)
+            # no person looks after this job: when the key is mended, a probe finds out, and the job goes on
+            delay_s = circuits.rest_s(outcome) or _next_in_s(row, kind, outcome.retry_after_s)
         await self.end(outcome, delay_s=delay_s, opinion=opinion, problem=problem, bill=bill)
 
     async def end(

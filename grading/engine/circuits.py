@@ -84,9 +84,8 @@ def pause_after(provider: Provider, outcome: Outcome, *, is_probe: bool = False)
             record.storms = 0
             return Hold(is_closing=True) if is_probe else None
         if outcome.kind == OutcomeKind.CONFIG_ERROR:
-            return (
-                None if _is_about_one_model(outcome) else Hold(SET_UP_REST_S, _("It refuses our calls: key or account"))
-            )
+            rest = rest_s(outcome)
+            return None if rest is None else Hold(rest, _("It refuses our calls: key or account"))
         if outcome.kind == OutcomeKind.THROTTLED:
             return _after_throttling(record, now, outcome)
         if outcome.kind == OutcomeKind.TRANSIENT:
@@ -94,8 +93,10 @@ def pause_after(provider: Provider, outcome: Outcome, *, is_probe: bool = False)
     return None
 
 
-def _is_about_one_model(outcome: Outcome) -> bool:
-    return any(sign in outcome.detail for sign in ABOUT_ONE_MODEL)
+def rest_s(outcome: Outcome) -> float | None:
+    """Seconds for which a provider is left alone that refuses every call of ours, None where the outcome does not say so."""
+    is_about_one_model = any(sign in outcome.detail for sign in ABOUT_ONE_MODEL)
+    return SET_UP_REST_S if outcome.kind == OutcomeKind.CONFIG_ERROR and not is_about_one_model else None
 
 
 def _after_throttling(record: _Record, now: float, outcome: Outcome) -> Hold | None:

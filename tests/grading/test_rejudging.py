@@ -12,9 +12,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from grading import checks, disagreements, engine, judging, tasks
-from grading.engine import again, leases
+from grading.engine import again, circuits, leases
 from grading.enums import DecidedBy, JudgeSeat, LedgerState, OutcomeKind, PredictionState, Verdict
-from grading.models import Judgement, Ledger, Prediction, Worker
+from grading.models import Judgement, Ledger, Prediction, Provider, Worker
 from questions.models import Question
 from tests import factories
 
@@ -48,6 +48,14 @@ def judge(text: str = "", grade: str = "yes", **other: Any) -> dict[str, Any]:
 
 def queue(n: int | None = None) -> int:
     return checks.rejudge(Prediction.objects.filter(pk__in=Prediction.objects.order_by("position")[:n]), by=None)
+
+
+def work_on() -> None:
+    """Judge again once more, with all waits cut short and every circuit as it is."""
+    Judgement.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+    Provider.objects.update(paused_until=None)
+    circuits._records.clear()
+    tasks.judge_again()
 
 
 def state() -> list[tuple[Any, ...]]:
@@ -158,6 +166,59 @@ def test_provider_that_is_not_set_up_gets_no_call(settled: Question, simulate: A
 
     assert list(Judgement.objects.values_list("outcome", "due_at")) == [(OutcomeKind.CONFIG_ERROR, None)]
     assert simulator.journal() == []
+
+
+def test_refused_key_loses_no_job_and_one_probe_finds_it_mended(simulate: Any, settled: Question) -> None:
+    refusing = simulate(fixed=[judge(fault="401")])
+    queue()
+    tasks.judge_again()
+    work_on()
+    asked_before = len(refusing.journal())
+    mended = simulate(fixed=[judge()])
+
+    work_on()
+
+    assert (asked_before, len(mended.journal())) == (7, 6)
+    answered = Judgement.objects.filter(outcome=OutcomeKind.ANSWER, is_correct=True)
+    assert answered.values("prediction").distinct().count() == answered.count() == 6
+    assert not Judgement.objects.filter(due_at__isnull=False).exists()
+    assert not Provider.objects.exclude(paused_reason="").exists()
+
+
+def test_judge_that_is_down_parks_the_job_until_it_is_back(simulate: Any, settled: Question, settings: Any) -> None:
+    settings.PARK_RETRY_S = [120.0, 300.0]
+    simulate(fixed=[judge(fault="500")])
+    queue(1)
+    while Judgement.objects.filter(outcome=OutcomeKind.TRANSIENT).count() < 5:
+        work_on()
+    parked_s = (Judgement.objects.get(due_at__isnull=False).due_at - timezone.now()).total_seconds()
+    simulate(fixed=[judge()])
+
+    work_on()
+
+    assert 100 < parked_s <= 120
+    ends = Judgement.objects.order_by("attempt").values_list("outcome", flat=True)
+    assert list(ends) == [OutcomeKind.TRANSIENT] * 5 + [OutcomeKind.ANSWER]
+    assert not Judgement.objects.filter(due_at__isnull=False).exists()
+
+
+def test_judge_that_stays_away_is_given_up_after_the_last_wait(simulate: Any, settled: Question, settings: Any) -> None:
+    settings.PARK_RETRY_S = [120.0]
+    simulator = simulate(fixed=[judge(fault="500")])
+    queue(1)
+
+    for _turn in range(15):
+        work_on()
+
+    assert len(simulator.journal()) == 10
+    assert not Judgement.objects.filter(due_at__isnull=False).exists()
+
+
+def test_open_circuit_lets_one_job_be_claimed(settled: Question) -> None:
+    queue()
+    Provider.objects.update(paused_reason="It fails call after call")
+
+    assert len(again.claim(leases.sign_on(), 10)) == 1
 
 
 def test_sweep_finds_what_has_no_message(simulate: Any, settled: Question, monkeypatch: Any) -> None:
