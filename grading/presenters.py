@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Avg, F, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from grading import budget, checks, evidence, tags
+from grading import budget, checks, evidence, tags, waiting
 from grading.alarms import KeyAlarm
 from grading.checks import Seat, Standing
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
@@ -86,7 +85,7 @@ class CheckPanel:
     confirmation: Confirmation | None = None
     to_judge: list[tuple[str, str]] = field(default_factory=list)
     key: str = ""
-    typical_s: float | None = None
+    typical: waiting.Wait | None = None
     allowance: budget.Allowance | None = None
     tries: tuple[int, int] | None = None
     alarm: KeyAlarm | None = None
@@ -150,7 +149,7 @@ def _panel_of(question: Question, user: Any) -> CheckPanel:
         confirmation=_confirmation(check, standing) if user.has_perm("grading.view_confirmation", question) else None,
         to_judge=_to_judge(question, standing) if reader.may_judge else [],
         key=check.revision.answer if reader.may_read else "",
-        typical_s=_typical_s() if check.is_live else None,
+        typical=waiting.typical(check.panel) if check.is_live else None,
         earlier=earlier,
         etag=tags.etag(question, user, check, answers),
         **_rights(question, user, check),
@@ -359,12 +358,3 @@ def _wave_note(check: DifficultyCheck, wave: int) -> str:
     if wave <= check.wave:
         return ""
     return _("asked only if the question survives") if check.is_live else _("not needed")
-
-
-def _typical_s() -> float | None:
-    """How long recent tests took from start to verdict."""
-    recent = DifficultyCheck.objects.settled().filter(settled_at__gte=timezone.now() - timedelta(days=7))
-    newest = recent.order_by("-settled_at").values("pk")[:RECENT]
-    spans = DifficultyCheck.objects.filter(pk__in=newest).aggregate(mean=Avg(F("settled_at") - F("created_at")))
-    seconds = spans["mean"].total_seconds() if spans["mean"] else 0
-    return seconds if seconds >= 1 else None
