@@ -23,10 +23,12 @@ FAMILY_FROM = 0.8  # and from which two texts of one person count as one questio
 MOST_CANDIDATES = 50
 MOST_AT_ONCE = 5000
 
+# one look-up in the index for each mark: asked for all marks at once the planner reads the whole table
 CANDIDATES = f"""
-    SELECT other.id FROM {ComparedText._meta.db_table} other
-    WHERE other.sketch && %(sketch)s::bigint[] AND other.question_id <> %(question)s
-    ORDER BY (SELECT count(*) FROM unnest(other.sketch) piece WHERE piece = ANY(%(sketch)s::bigint[])) DESC, other.id
+    SELECT other.id FROM unnest(%(sketch)s::bigint[]) mark
+    JOIN {ComparedText._meta.db_table} other ON other.sketch @> ARRAY[mark]
+    WHERE other.question_id <> %(question)s
+    GROUP BY other.id ORDER BY count(*) DESC, other.id
     LIMIT %(most)s
 """  # noqa: S608  our own table's name
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 VERSION = 1  # of everything below: a change makes every stored sketch due again
 PIECE, PIECE_IDEOGRAPHIC = 5, 2  # letters in a piece of a text
-SKETCH_SIZE = 128
+SAMPLE_SIZE = 256  # pieces that stand for a long text in its sketch
+BANDS, BAND_ROWS = 64, 5
 
 # letters that look like a Latin one, by what they look like; both cases of a letter go the same way, so that a text that
 # is honestly in its script still compares with itself
@@ -94,16 +95,27 @@ def _dice(size: int, other: int, shared: int) -> float:
 
 
 def sketch(text: Comparable) -> list[int]:
-    """The 128 lowest hashes of the pieces, ascending, each in [0, 2^63): what texts share of it, they share of all pieces.
+    """Marks of a text, 64 numbers in [0, 2^63), of which near texts share some and others mostly none; none without pieces.
 
-    A bottom-k sketch; its expected overlap follows the share of common pieces. Source: Broder 1997, Cohen and Kaplan 2007.
+    MinHash in bands: a mark is the hash of the five least pieces under five orders. Texts whose pieces have the Jaccard index
+    j share a given mark with probability j^5, and any with 1 - (1 - j^5)^64: 99.4 % at j = 0.6, which is a Dice coefficient
+    of 0.75; 6 % at j = 0.25. Pieces are drawn down to the 256 with the lowest hashes first. Source: Broder 1997; Leskovec,
+    Rajaraman, Ullman, Mining of Massive Datasets, 3.4.
     """
-    return sorted(map(_hash, text.pieces))[:SKETCH_SIZE]
+    hashes = sorted(map(_hash, text.pieces))[:SAMPLE_SIZE]
+    if not hashes:
+        return []
+    least = [min(map(order.__xor__, hashes)) for order in ORDERS]
+    return [_hash(str((at, least[at : at + BAND_ROWS]))) for at in range(0, len(least), BAND_ROWS)]
 
 
 def _hash(piece: str) -> int:
     digest = hashlib.blake2b(piece.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+# an exclusive or with a random number puts hashes in another order
+ORDERS = [_hash(f"order {number}") for number in range(BANDS * BAND_ROWS)]
 
 
 def _words(text: str) -> list[str]:

@@ -30,7 +30,8 @@ class ComparedText(models.Model):
 
     class Meta:
         indexes = [
-            GinIndex(fields=["sketch"], name="compared_text_sketch"),
+            # a list of rows not yet in the index would be read through at every search
+            GinIndex(fields=["sketch"], name="compared_text_marks", fastupdate=False),
             models.Index(fields=["created_at"], condition=Q(searched_at=None), name="compared_text_due"),
         ]
         constraints = [
