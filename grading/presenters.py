@@ -44,6 +44,7 @@ class Card:
     retry_at: datetime | None = None
     contest_url: str = ""
     contest: Contest | None = None
+    resolve_url: str = ""
     judge_url: str = ""
 
 
@@ -162,19 +163,19 @@ def _rights(question: Question, user: Any, check: DifficultyCheck | None) -> dic
     if question.is_owned_by(user):
         found["allowance"] = budget.allowance(question.contributor, check and check.n_started_today)
         found["tries"] = (budget.tries_used(question), settings.TRIES_PER_FAMILY)
-    may_resolve = user.has_perm("grading.resolve_contest", question)
+    may_mend = user.has_perm("grading.mend_check", question)
     alarm, reason = None, None
     if check is not None and user.has_perm("grading.view_answers", question):
         alarm, reason = evidence.doubt(question, check)
     if alarm is not None:
         found |= {"alarm": alarm, "key_reason": reason}
-        if may_resolve:
+        if may_mend:
             found["clear_alarm_url"] = reverse("grading:clear_alarm", args=[question.pk])
         if question.is_owned_by(user) and reason is None:
             found["confirm_key_url"] = reverse("grading:confirm_key", args=[question.pk])
     if check is not None and check.settled_at and user.has_perm("grading.judge_answer", question):
         found["rejudge_url"] = reverse("grading:rejudge", args=[question.pk])
-    if check is not None and check.status == CheckStatus.PARKED and may_resolve:
+    if check is not None and check.status == CheckStatus.PARKED and may_mend:
         found["retry_url"] = reverse("grading:retry", args=[question.pk])
         if checks.offers(check):
             found["substitute_url"] = reverse("grading:substitute", args=[question.pk])
@@ -208,6 +209,7 @@ class _Reader:
     def __init__(self, check: DifficultyCheck, question: Question, user: Any, rows: list[Prediction]) -> None:
         self.check, self.question = check, question
         self.may_read = user.has_perm("grading.view_answers", question)
+        self.may_resolve = user.has_perm("grading.resolve_contest", question)
         self.may_contest = user.has_perm("grading.contest_verdict", question)
         self.may_judge = check.status == CheckStatus.PARKED and user.has_perm("grading.judge_answer", question)
         self.ahead = _ahead(rows) if check.is_live else None
@@ -240,8 +242,14 @@ class _Reader:
             "note": self._about(row),
             "latency_s": (row.latency_ms or 0) / 1000,
             "contest": contest,
+            "resolve_url": self._resolve_url(contest),
             "contest_url": reverse("grading:contest", args=[self.question.pk, row.pk]) if can_contest else "",
         }
+
+    def _resolve_url(self, contest: Contest | None) -> str:
+        if contest is None or contest.is_upheld is not None or not self.may_resolve:
+            return ""
+        return reverse("grading:resolve", args=[self.question.pk, contest.pk])
 
     def _who_decided(self, row: Prediction) -> str:
         if row.decided_by == DecidedBy.JUDGE:

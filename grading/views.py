@@ -102,7 +102,8 @@ def resolve(request: HttpRequest, pk: Any, contest_pk: Any) -> HttpResponse:
             status = _add_errors(form, error)
         else:
             messages.success(request, FOLLOWS[follows]())
-            return redirect("grading:operations")
+            may_operate = request.user.has_perm("grading.view_operations")
+            return redirect("grading:operations" if may_operate else "grading:disagreements")
     prediction = _prediction(question, found.prediction_id)
     title, action = _("Contest of a verdict"), _("Decide")
     return _decide(request, question, prediction, form, status, title=title, action=action, contest=found)
@@ -181,7 +182,7 @@ def _decide(
 @require_POST
 def retry(request: HttpRequest, pk: Any) -> HttpResponse:
     """Ask again what is unscored in a parked check."""
-    question = _question(request, pk, "grading.resolve_contest")
+    question = _question(request, pk, "grading.mend_check")
     parked = DifficultyCheck.objects.filter(question=question, status=CheckStatus.PARKED).first()
     if parked and checks.resume(parked, by=request.user):
         tasks.hint(str(parked.pk))
@@ -194,7 +195,7 @@ def retry(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def substitute(request: HttpRequest, pk: Any) -> HttpResponse:
     """Put the panel's substitute in the place of a model that left something unscored in a parked check."""
-    question = _question(request, pk, "grading.resolve_contest")
+    question = _question(request, pk, "grading.mend_check")
     parked = DifficultyCheck.objects.select_related("revision", "policy", "question")
     found = parked.filter(question=question, status=CheckStatus.PARKED).first()
     offers = checks.offers(found) if found else []
@@ -276,7 +277,7 @@ def confirm_key(request: HttpRequest, pk: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def clear_alarm(request: HttpRequest, pk: Any) -> HttpResponse:
     """Record that the key holds although models agree on another answer."""
-    question = _question(request, pk, "grading.resolve_contest")
+    question = _question(request, pk, "grading.mend_check")
     form = ReasonForm(request.POST or None)
     status = 200
     if form.is_valid():

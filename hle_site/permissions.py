@@ -214,7 +214,8 @@ PERMISSIONS: dict[str, Any] = {
     "grading.view_answers": reads_key,
     "grading.view_confirmation": reads_key_of_others | (is_owner & is_decided),
     "grading.contest_verdict": is_owner & in_status(Status.TOO_EASY),
-    "grading.resolve_contest": is_organiser_here,
+    "grading.resolve_contest": is_organiser_here | is_triaging,
+    "grading.mend_check": is_organiser_here,  # ask again, put a substitute in, clear a key alarm
     "grading.judge_answer": (is_organiser_here & ~owes_an_answer) | is_triaging,
     "grading.view_disagreements": has_role(Role.ORGANISER, Role.SENIOR_REVIEWER),
     "grading.view_operations": has_role(Role.ORGANISER, Role.AUDITOR, Role.ADMINISTRATOR),

@@ -83,7 +83,7 @@ def _withdraw_passes(passed: Any, *, by: Any) -> bool:
 
 @transaction.atomic
 def contest(*, prediction: Prediction, question: Question, by: Any, reason: str) -> Contest:
-    """Object to a verdict. The question stays as it is until an organiser has looked."""
+    """Object to a verdict. The question stays as it is until an organiser, or a senior reviewer asked by one, has looked."""
     if not by.has_perm("grading.contest_verdict", question):
         raise PermissionDenied("contest a verdict")
     if prediction.verdict != Verdict.CORRECT:
@@ -126,7 +126,7 @@ def resolve_contest(*, contest: Contest, by: Any, is_upheld: bool, resolution: s
 @transaction.atomic
 def clear_alarm(*, question: Question, by: Any, reason: str) -> ClearedAlarm:
     """Record that the key holds although models agree on another answer."""
-    if not by.has_perm("grading.resolve_contest", question):
+    if not by.has_perm("grading.mend_check", question):
         raise PermissionDenied("clear an alarm")
     if len(reason.strip()) < 10:
         raise Refused([_("Say how the key was verified.")])

@@ -226,7 +226,7 @@ def _parked_reason(unscored: list[tuple[Seat, Prediction]]) -> str:
 
 def resume(check: DifficultyCheck, *, by: Any = None) -> bool:
     """Ask again whatever is unscored in a parked check; what was scored stands. A person needs the right to do so."""
-    if by is not None and not by.has_perm("grading.resolve_contest", check.question):
+    if by is not None and not by.has_perm("grading.mend_check", check.question):
         raise PermissionDenied("resume a check")
     with transaction.atomic():
         parked = DifficultyCheck.objects.select_for_update().filter(pk=check.pk, status=CheckStatus.PARKED).first()

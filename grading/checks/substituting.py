@@ -22,7 +22,7 @@ def substitute(*, check: DifficultyCheck, model: ModelSpec, by: Any, reason: str
 
     The panel keeps its size for the policy. Raises Refused where nothing is unscored or no fitting substitute is named.
     """
-    if not by.has_perm("grading.resolve_contest", check.question):
+    if not by.has_perm("grading.mend_check", check.question):
         raise PermissionDenied("put a substitute in a check")
     if not reason.strip():
         raise Refused([_("Give a reason: it is logged.")])
