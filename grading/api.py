@@ -1,4 +1,4 @@
-"""The API of difficulty checks: where a check stands and what each model said. Scope `draft`, read only."""
+"""The API of difficulty checks: where a check stands, what each model said, and the key confirmed. Scope `draft`."""
 
 from typing import Any
 
@@ -6,12 +6,14 @@ from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from grading.models import DifficultyCheck, Prediction
+from grading import checks
+from grading.forms import LONGEST
+from grading.models import ConfirmedKey, DifficultyCheck, Prediction
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope
@@ -65,6 +67,20 @@ class CheckSerializer(serializers.ModelSerializer[DifficultyCheck]):
         ]
 
 
+class ConfirmKeySerializer(serializers.Serializer[Any]):
+    """How the key was checked; reviewers read it after their own solution."""
+
+    reason = serializers.CharField(min_length=10, max_length=LONGEST, trim_whitespace=True)
+
+
+class ConfirmedKeySerializer(serializers.ModelSerializer[ConfirmedKey]):
+    """That the contributor holds to a key which models agree against."""
+
+    class Meta:
+        model = ConfirmedKey
+        fields = ["reason", "confirmed_at"]
+
+
 class _OfQuestion(APIView):
     permission_classes = [HasScope]
     scope = Scope.DRAFT
@@ -110,7 +126,25 @@ class PredictionsView(_OfQuestion):
         return Response(PredictionSerializer(rows, many=True).data)
 
 
+class ConfirmKeyView(_OfQuestion):
+    """The contributor's word on a key that models agree against; without it such a question cannot be submitted."""
+
+    @extend_schema(
+        request=ConfirmKeySerializer, responses={201: ConfirmedKeySerializer}, operation_id="questions_confirm_key"
+    )
+    def post(self, request: Request, pk: Any) -> Response:
+        """Record that the key was checked once more and holds; what was said first stays."""
+        question = self.question("questions.submit_for_review_question")
+        if isinstance(request.auth, ApiToken) and question.status not in OPEN_TO_TOKENS:
+            raise PermissionDenied
+        said = ConfirmKeySerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        confirmed = checks.confirm_key(question=question, by=request.user, reason=said.validated_data["reason"])
+        return Response(ConfirmedKeySerializer(confirmed).data, status=status.HTTP_201_CREATED)
+
+
 urlpatterns = [
     path("questions/<uuid:pk>/check/", CheckView.as_view(), name="api-questions-check"),
+    path("questions/<uuid:pk>/confirm-key/", ConfirmKeyView.as_view(), name="api-questions-confirm-key"),
     path("questions/<uuid:pk>/predictions/", PredictionsView.as_view(), name="api-questions-predictions"),
 ]

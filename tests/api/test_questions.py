@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from grading.models import ConfirmedKey
 from hle_site import pipeline
 from questions.enums import Status
 from questions.models import Question, Revision
@@ -187,3 +188,26 @@ def test_what_is_no_picture_is_refused(contributor: Any) -> None:
 
     assert answer.status_code == 400
     assert set(answer.json()["error"]) == {"code", "message"}
+
+
+def test_a_doubted_key_is_confirmed_by_token_and_then_submitted(contributor: Any, organiser: Any) -> None:
+    question = factories.make_checking(by=contributor)
+    factories.settle_check(question, answer="17")
+    client, body = token_client(contributor, "draft"), {"reason": "I worked it out a second time, by hand."}
+    submission = {"licence_version": question.call.data_licence.version}
+
+    early = client.post(path(question, "submit"), submission, format="json")
+    refused = [
+        token_client(organiser, "draft").post(path(question, "confirm-key"), body, format="json"),
+        token_client(contributor, "review").post(path(question, "confirm-key"), body, format="json"),
+        client.post(path(question, "confirm-key"), {"reason": "Yes."}, format="json"),
+    ]
+    n_before = ConfirmedKey.objects.count()
+    said = client.post(path(question, "confirm-key"), body, format="json")
+    again = client.post(path(question, "confirm-key"), {"reason": "Another reason altogether."}, format="json")
+    sent = client.post(path(question, "submit"), submission, format="json")
+
+    assert (early.status_code, [answer.status_code for answer in refused], n_before) == (409, [404, 403, 400], 0)
+    assert (said.status_code, said.json()["reason"], again.json()["reason"]) == (201, body["reason"], body["reason"])
+    assert (sent.status_code, Question.objects.get(pk=question.pk).status) == (200, Status.IN_REVIEW)
+    assert ConfirmedKey.objects.get().confirmed_by == contributor
