@@ -118,21 +118,28 @@ def confirmed_key(question: Question) -> ConfirmedKey | None:
     return lookups.once(("confirmed key", question.pk, tested_hash), said.first)
 
 
-def with_doubts(checks: QuerySet[DifficultyCheck]) -> QuerySet[DifficultyCheck]:
-    """Load beside each check what people said of its text's key: whether the alarm is cleared, the contributor's reason."""
+def with_doubts(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Load beside each check or revision what people said of its text's key: is the alarm cleared, the contributor's reason."""
     of_text = {"question": OuterRef("question"), "tested_hash": OuterRef("tested_hash")}
-    return checks.annotate(
+    return rows.annotate(
         is_alarm_cleared=Exists(ClearedAlarm.objects.filter(**of_text)),
         key_reason=Subquery(ConfirmedKey.objects.filter(**of_text).values("reason")),
     )
 
 
-def doubt(question: Question, check: DifficultyCheck) -> tuple[KeyAlarm | None, str | None]:
-    """Return the open alarm of the newest text and why the contributor holds to the key; `check` comes from `with_doubts`."""
-    if check.tested_hash == question.newest.tested_hash:
-        return (None if check.is_alarm_cleared else key_alarm(question.newest)), check.key_reason
-    confirmed = confirmed_key(question)
-    return open_alarm(question), confirmed and confirmed.reason
+def doubt(question: Question, known: DifficultyCheck | Revision) -> tuple[KeyAlarm | None, str | None]:
+    """Return the open alarm of the newest text and why the contributor holds to the key.
+
+    `known` may come from `with_doubts`: then nothing is looked up again if it is of the newest text.
+    """
+    newest = question.newest
+    if known.tested_hash == newest.tested_hash and "key_reason" in known.__dict__:
+        alarm = None if known.is_alarm_cleared else key_alarm(newest)
+        lookups.note(("open alarm", question.pk, newest.tested_hash), alarm)
+        return alarm, known.key_reason
+    alarm = open_alarm(question)
+    confirmed = confirmed_key(question) if alarm else None
+    return alarm, confirmed and confirmed.reason
 
 
 class _Known(NamedTuple):

@@ -37,11 +37,12 @@ class PredictionQuerySet(models.QuerySet["Any"]):
 
         Further draws are left out: they are closed to the contributor until the decision, and no answers of their own.
         """
-        return (
-            self.filter(tested_hash=revision.tested_hash, draw=0)
-            .select_related("model__provider")
-            .order_by("wave", "position")
-        )
+        return self.to(revision).filter(draw=0)
+
+    def to(self, revision: Revision) -> PredictionQuerySet:
+        """Return all answers to a revision's tested part, further draws among them."""
+        rows = self.filter(tested_hash=revision.tested_hash)
+        return rows.select_related("model__provider").order_by("wave", "position")
 
     def open(self) -> PredictionQuerySet:
         """Return the answers that are still to come."""

@@ -102,6 +102,13 @@ def at_work(user: User) -> Q:
     return own(user) if by_role is NOTHING else own(user) | (by_role & ~denied(user))
 
 
+def newest_revisions() -> Prefetch:
+    """What loads the newest revisions of many questions in one query, to be found as `newest`."""
+    revisions = apps.get_model("questions", "Revision").objects
+    numbers = revisions.filter(question=OuterRef("question")).order_by("-number").values("number")
+    return Prefetch("revisions", revisions.filter(number=models.Subquery(numbers[:1])), to_attr="newest_revisions")
+
+
 class QuestionQuerySet(models.QuerySet["Any"]):
     """Questions, from `visible_to` on."""
 
@@ -134,15 +141,7 @@ class QuestionQuerySet(models.QuerySet["Any"]):
 
     def for_list(self) -> QuestionQuerySet:
         """Load what a list row shows in two queries."""
-        revisions = self.model._meta.get_field("revisions").related_model.objects
-        newest = revisions.filter(
-            number=models.Subquery(
-                revisions.filter(question=models.OuterRef("question")).order_by("-number").values("number")[:1]
-            )
-        )
-        return self.select_related("call", "contributor").prefetch_related(
-            Prefetch("revisions", queryset=newest, to_attr="newest_revisions")
-        )
+        return self.select_related("call", "contributor").prefetch_related(newest_revisions())
 
 
 class ReleaseQuerySet(models.QuerySet["Any"]):

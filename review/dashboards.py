@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -118,20 +118,19 @@ EMPTY: dict[str, tuple[Promise, Promise]] = {
 def reviewer(user: Any, *, tab: str, now: datetime) -> Board:
     """Return the dashboard of a reviewer with one list opened."""
     lists = _lists(user)
-    counts = {key: rows.count() for key, rows in lists.items()}
+    counts = _counts(user, lists, now)
     current = tab if tab in lists else next((key for key in lists if counts[key]), "pool")
     title, body = EMPTY[current]
-    mine = Assignment.objects.filter(reviewer=user)
     return Board(
         tabs=[Tab(key, LABELS[key], counts[key], key == current) for key in lists],
         current=current,
         cards=_cards(current, lists[current], user, now),
         more=max(0, counts[current] - SHOWN),
-        following=_next(user, now),
-        load=assignment.load(user),
+        following=_next(user, now, counts),
+        load=counts["continue"],
         most=assignment.MAX_LOAD,
-        overdue=mine.due().filter(due_at__lt=now).count(),
-        done=mine.filter(status=AssignmentStatus.SUBMITTED).count(),
+        overdue=counts["overdue"],
+        done=counts["done"],
         empty_title=title,
         empty_body=body,
         subjects=list(user.subjects),
@@ -156,6 +155,15 @@ def _lists(user: Any) -> dict[str, QuerySet[Any]]:
     lists["discussion"] = submitted.filter(Exists(messages)).order_by("-ended_at")
     lists["done"] = submitted.order_by("-ended_at")
     return lists
+
+
+def _counts(user: Any, lists: dict[str, QuerySet[Any]], now: datetime) -> dict[str, int]:
+    """Return how long each list is, and how many reviews are overdue: the own places counted in one query."""
+    own = {key: rows for key, rows in lists.items() if rows.model is Assignment}
+    own["overdue"] = own["continue"].filter(due_at__lt=now)
+    ways = {key: Count("pk", filter=Q(pk__in=rows.order_by().values("pk"))) for key, rows in own.items()}
+    counted = Assignment.objects.filter(reviewer=user).aggregate(**ways)
+    return counted | {key: rows.count() for key, rows in lists.items() if key not in own}
 
 
 def _asked(user: Any) -> list[Asked]:
@@ -189,16 +197,17 @@ def _note(row: Assignment, current: str) -> str:
     }
 
 
-def _next(user: Any, now: datetime) -> Next | None:
+def _next(user: Any, now: datetime, counts: dict[str, int]) -> Next | None:
     mine = Assignment.objects.filter(reviewer=user).select_related("round__revision")
-    begun = mine.due().order_by("due_at").first()
+    begun = mine.due().order_by("due_at").first() if counts["continue"] else None
     if begun:
         return Next(
             label=_("Continue: %(subject)s") % {"subject": _subject(begun.round)},
             note=_("overdue") if begun.due_at < now else _("due %(date)s") % {"date": f"{begun.due_at:%Y-%m-%d}"},
             url=reverse("review:work", args=[begun.pk]),
         )
-    invited = mine.filter(status=AssignmentStatus.INVITED, round__settled_at=None).first()
+    is_invited = counts["invitations"] or counts["returned"]
+    invited = mine.filter(status=AssignmentStatus.INVITED, round__settled_at=None).first() if is_invited else None
     if invited:
         return Next(
             label=_("Answer an invitation: %(subject)s") % {"subject": _subject(invited.round)},

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, prefetch_related_objects
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from questions.enums import Status
 from questions.models import Question
-from questions.querysets import denied
+from questions.querysets import denied, newest_revisions
 from review.enums import ACTIVE_ASSIGNMENTS, AppealStatus, AssignmentStatus
 from review.models import Appeal, BlindSolve, Recommendation, Retraction, Round
 
@@ -45,22 +45,30 @@ class DeskList:
 def lists(user: Any) -> list[DeskList]:
     """Return what waits for organisers, oldest first, over the questions that the reader may see."""
     readable = _not_denied(user)
-    return [
-        DeskList(_("Awaiting a decision"), _("No question waits for a decision."), _decisions(readable)),
-        DeskList(_("Appeals"), _("No appeal is open."), _appeals(readable)),
-        DeskList(_("Retractions to confirm"), _("No retraction is proposed."), _retractions(readable)),
-        DeskList(_("Answers to compare"), _("Every recorded answer is compared with its key."), _uncompared(readable)),
-        DeskList(
-            _("Rounds without enough reviewers"), _("Every open round has its reviewers."), _understaffed(readable)
-        ),
+    found = [
+        (_("Awaiting a decision"), _("No question waits for a decision."), _decisions(readable)),
+        (_("Appeals"), _("No appeal is open."), _appeals(readable)),
+        (_("Retractions to confirm"), _("No retraction is proposed."), _retractions(readable)),
+        (_("Answers to compare"), _("Every recorded answer is compared with its key."), _uncompared(readable)),
+        (_("Rounds without enough reviewers"), _("Every open round has its reviewers."), _understaffed(readable)),
     ]
+    prefetch_related_objects([row.question for *_words, rows in found for row in rows], newest_revisions())
+    return [DeskList(title, empty, [_row(*row) for row in rows]) for title, empty, rows in found]
 
 
 def _not_denied(user: Any) -> QuerySet[Question]:
     return Question.objects.visible_to(user).exclude(pk__in=Question.objects.filter(denied(user)).values("pk"))
 
 
-def _row(question: Question, since: datetime, what: str, **more: str) -> DeskRow:
+class _Waiting(NamedTuple):
+    question: Question
+    since: datetime
+    what: str
+    recommendation: str = ""
+    hue: str = ""
+
+
+def _row(question: Question, since: datetime, what: str, recommendation: str, hue: str) -> DeskRow:
     revision = question.newest
     return DeskRow(
         handle=question.handle,
@@ -69,12 +77,13 @@ def _row(question: Question, since: datetime, what: str, **more: str) -> DeskRow
         subject=revision.raw_subject,
         since=since,
         what=what,
-        **more,
+        recommendation=recommendation,
+        hue=hue,
     )
 
 
-def _decisions(readable: QuerySet[Question]) -> list[DeskRow]:
-    waiting = readable.filter(status=Status.AWAITING_DECISION).for_list().order_by("status_changed_at")[:SHOWN]
+def _decisions(readable: QuerySet[Question]) -> list[_Waiting]:
+    waiting = readable.filter(status=Status.AWAITING_DECISION).order_by("status_changed_at")[:SHOWN]
     recommendations = {
         row.round.question_id: row
         for row in Recommendation.objects.filter(round__question__in=[question.pk for question in waiting])
@@ -86,7 +95,7 @@ def _decisions(readable: QuerySet[Question]) -> list[DeskRow]:
     for question in waiting:
         found = recommendations.get(question.pk)
         rows.append(
-            _row(
+            _Waiting(
                 question,
                 question.status_changed_at,
                 _("Decide"),
@@ -97,17 +106,19 @@ def _decisions(readable: QuerySet[Question]) -> list[DeskRow]:
     return rows
 
 
-def _appeals(readable: QuerySet[Question]) -> list[DeskRow]:
+def _appeals(readable: QuerySet[Question]) -> list[_Waiting]:
     rows = Appeal.objects.filter(status=AppealStatus.OPEN, question__in=readable.values("pk"))
-    return [_row(row.question, row.filed_at, _("Answer the appeal")) for row in rows.select_related("question")[:SHOWN]]
+    return [
+        _Waiting(row.question, row.filed_at, _("Answer the appeal")) for row in rows.select_related("question")[:SHOWN]
+    ]
 
 
-def _retractions(readable: QuerySet[Question]) -> list[DeskRow]:
+def _retractions(readable: QuerySet[Question]) -> list[_Waiting]:
     rows = Retraction.objects.filter(confirmed_at=None, question__in=readable.values("pk"))
-    return [_row(row.question, row.proposed_at, _("Confirm")) for row in rows.select_related("question")[:SHOWN]]
+    return [_Waiting(row.question, row.proposed_at, _("Confirm")) for row in rows.select_related("question")[:SHOWN]]
 
 
-def _uncompared(readable: QuerySet[Question]) -> list[DeskRow]:
+def _uncompared(readable: QuerySet[Question]) -> list[_Waiting]:
     rows = BlindSolve.objects.filter(
         matches_key=None,
         is_unsolved=False,
@@ -116,10 +127,10 @@ def _uncompared(readable: QuerySet[Question]) -> list[DeskRow]:
             "pk"
         ),
     ).select_related("assignment__round__question")
-    return [_row(row.assignment.round.question, row.recorded_at, _("Compare by hand")) for row in rows[:SHOWN]]
+    return [_Waiting(row.assignment.round.question, row.recorded_at, _("Compare by hand")) for row in rows[:SHOWN]]
 
 
-def _understaffed(readable: QuerySet[Question]) -> list[DeskRow]:
+def _understaffed(readable: QuerySet[Question]) -> list[_Waiting]:
     rounds = (
         Round.objects.open()
         .filter(question__in=readable.filter(status=Status.IN_REVIEW).values("pk"))
@@ -128,7 +139,7 @@ def _understaffed(readable: QuerySet[Question]) -> list[DeskRow]:
         .order_by("opened_at")[: SHOWN * 2]
     )
     return [
-        _row(
+        _Waiting(
             round_.question,
             round_.opened_at,
             _("%(round)s: %(active)d of %(quorum)d places taken")

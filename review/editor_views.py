@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from grading import evidence
 from hle_site.accounts.enums import Role
 from questions import guards
 from questions.enums import Action, Status
@@ -45,7 +46,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 
 def _readable(request: HttpRequest, pk: Any) -> Question:
     """Return a question that the reader may see; the pages here are for organisers, auditors and senior reviewers of it."""
-    rows = Question.objects.visible_to(request.user).select_related("call")
+    rows = Question.objects.visible_to(request.user).select_related("call", "appeal", "retraction__proposed_by")
     found = get_object_or_404(rows.with_standing(request.user), pk=pk)
     found.note_standing(request.user)
     if not request.user.has_perm("review.view_rounds", found):
@@ -61,12 +62,17 @@ def question(request: HttpRequest, pk: Any) -> HttpResponse:
 
 def _question(request: HttpRequest, found: Question, *, status: int = 200, **forms: Any) -> HttpResponse:
     user = request.user
-    revision = found.revisions.select_related("image", "question").order_by("-number")[0]
-    round_ = found.rounds.open().first()
-    appeal = Appeal.objects.filter(question=found).first()
-    retraction = Retraction.objects.filter(question=found, confirmed_at=None).first()
-    may_decide = user.has_perm("review.decide", found)
+    newest = found.revisions.select_related("image", "rationale_image").order_by("-number")
+    revision = evidence.with_doubts(newest)[0]
+    revision.question = found
+    found.note_newest(revision)
+    rounds = presenters.all_rounds(user, found)
+    round_ = next((row for row in rounds if row.settled_at is None), None)
+    appeal = getattr(found, "appeal", None)
+    retraction = getattr(found, "retraction", None)
+    is_proposed = retraction is not None and retraction.confirmed_at is None
     is_due = found.status == Status.AWAITING_DECISION
+    may_decide = is_due and user.has_perm("review.decide", found)
     context = {
         "handle": found.handle,
         "question_id": found.pk,
@@ -77,14 +83,14 @@ def _question(request: HttpRequest, found: Question, *, status: int = 200, **for
         "reveal": presenters.reveal(revision) if user.has_perm("questions.view_key", found) else None,
         "rounds": presenters.rounds_for(user, found),
         "evidence": presenters.evidence(found, guards.refusals(Action.APPROVE, found, user)),
-        "decisions": _decisions(found),
+        "decisions": _decisions(rounds),
         "is_due": is_due,
         "decision_form": forms.get("decision_form") or (DecisionForm() if is_due and may_decide else None),
         "is_barred": is_due and not may_decide and user.has_role(Role.ORGANISER),
         "steps": editor_steps.offered(found, user),
         "invite_form": forms.get("invite_form") or _invite_form(round_, user, found),
         "triage_form": forms.get("triage_form") or _triage_form(user, found),
-        "asked": [str(row.senior) for row in Triage.objects.open().filter(question=found).select_related("senior")],
+        "asked": _asked(found),
         "open_round_id": round_.pk if round_ else None,
         "appeal": appeal
         and {"text": appeal.text, "status": appeal.status, "answer": appeal.answer, "at": appeal.filed_at},
@@ -94,7 +100,7 @@ def _question(request: HttpRequest, found: Question, *, status: int = 200, **for
             if appeal and appeal.status == AppealStatus.OPEN and user.has_perm("review.decide_appeal", found)
             else None
         ),
-        "retraction": retraction
+        "retraction": is_proposed
         and {
             "reason": retraction.reason,
             "public_reason": retraction.public_reason,
@@ -106,8 +112,8 @@ def _question(request: HttpRequest, found: Question, *, status: int = 200, **for
     return render(request, "review/question.html", context, status=status)
 
 
-def _decisions(found: Question) -> list[dict[str, Any]]:
-    rows = found.decisions.select_related("by", "recommended_by", "revision")
+def _decisions(rounds: list[Round]) -> list[dict[str, Any]]:
+    rows = sorted((row.decision for row in rounds if hasattr(row, "decision")), key=lambda row: row.at, reverse=True)
     return [
         {
             "outcome": row.outcome,
@@ -121,6 +127,12 @@ def _decisions(found: Question) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _asked(found: Question) -> list[str]:
+    if found.status not in TRIAGED:
+        return []
+    return [str(row.senior) for row in Triage.objects.open().filter(question=found).select_related("senior")]
 
 
 def _invite_form(round_: Round | None, user: Any, found: Question) -> InviteForm | None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Avg, Count
 from django.utils.translation import gettext as _
 
+from hle_site import lookups
 from questions.models import Question, Revision
 from review.enums import ACTIVE_ASSIGNMENTS, Depth
 from review.models import BlindSolve, Decision, Review
@@ -42,7 +43,8 @@ def _texts(revisions: Sequence[Revision]) -> list[Text]:
 
 def count(question: Question, revision: Revision) -> Solves:
     """Count what reviewers recorded about a revision's tested part."""
-    return counts([revision])[question.pk, revision.tested_hash]
+    key = ("solves", question.pk, revision.tested_hash)
+    return lookups.once(key, lambda: counts([revision])[question.pk, revision.tested_hash])
 
 
 def counts(revisions: Sequence[Revision]) -> dict[Text, Solves]:
@@ -92,7 +94,7 @@ def missing(question: Question, _user: Any = None) -> list[str]:
 
 def evidence(revisions: Sequence[Revision]) -> dict[Any, dict[str, Any]]:
     """Return what reviewers found about revisions, by their keys, as plain values without names, for a release."""
-    solves, rounds, decisions = counts(revisions), _rounds(revisions), _decisions(revisions)
+    solves, rounds, decisions = counts(revisions), mean_scores(revisions), _decisions(revisions)
     return {
         revision.pk: {"review_rounds": rounds[text], **_solved(solves[text])}
         | {"decided_by_two_people": bool(text in decisions and decisions[text].recommended_by_id)}
@@ -108,7 +110,8 @@ def _solved(solves: Solves) -> dict[str, Any]:
     }
 
 
-def _rounds(revisions: Sequence[Revision]) -> dict[Text, list[dict[str, Any]]]:
+def mean_scores(revisions: Sequence[Revision]) -> dict[Text, list[dict[str, Any]]]:
+    """Return by question and hash what the rounds over each text came to, the first round first."""
     found: dict[Text, list[dict[str, Any]]] = defaultdict(list)
     questions = [revision.question_id for revision in revisions]
     rows = (

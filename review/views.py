@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -15,7 +16,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from questions.models import Question
+from questions.models import Question, Revision
 from questions.views.finding import add_errors, attempt, sentences
 from questions.workflow import InvalidTransition, Refused
 from review import actions, assignment, dashboards, panels, presenters, workplace
@@ -71,21 +72,28 @@ def _take_missed(request: HttpRequest, pk: Any) -> HttpResponse:
     return redirect("review:dashboard")
 
 
-def _own(request: HttpRequest, pk: Any) -> Assignment:
+def _own(request: HttpRequest, pk: Any, *beside: str) -> Assignment:
     """Return the reader's own assignment; another's does not exist for them."""
-    found = Assignment.objects.filter(reviewer=request.user).select_related("round__question", "round__revision__image")
-    return get_object_or_404(found, pk=pk)
+    beside = ("round__question", "round__revision__image", "round__revision__rationale_image", *beside)
+    found = Assignment.objects.filter(reviewer=request.user).select_related(*beside)
+    numbers = Revision.objects.filter(question=OuterRef("round__question")).order_by("-number").values("number")
+    mine = get_object_or_404(found.annotate(newest_number=Subquery(numbers[:1])), pk=pk)
+    mine.round.revision.question = mine.round.question
+    return mine
 
 
 @require_GET
 def work(request: HttpRequest, pk: Any) -> HttpResponse:
     """The review page: question on the left, the step that is next on the right."""
-    return _work(request, _own(request, pk))
+    mine = _own(request, pk, "solve", "review")
+    if mine.newest_number == mine.round.revision.number:
+        mine.round.question.note_newest(mine.round.revision)
+    return _work(request, mine)
 
 
 def _work(request: HttpRequest, mine: Assignment, *, status: int = 200, **forms: Any) -> HttpResponse:
     question = mine.round.question
-    is_readable = Question.objects.visible_to(request.user).filter(pk=question.pk).exists()
+    is_readable, _is_denied = question.standing(request.user)
     if mine.status not in ACTIVE_ASSIGNMENTS or not is_readable:
         card = presenters.assignment_card(mine, timezone.now())
         context = {"card": card, "assignment_id": mine.pk, "is_invited": mine.status == AssignmentStatus.INVITED}

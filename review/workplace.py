@@ -13,7 +13,7 @@ from review import editor_steps, presenters
 from review.actions import CHECK_FIELDS
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, RoundKind
 from review.forms import AdjudicationForm, MessageForm, ReviewForm, SolveForm
-from review.models import Assignment, BlindSolve, Review, Round
+from review.models import Assignment, Review, Round
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,12 @@ def context_for(user: Any, mine: Assignment, **forms: Any) -> dict[str, Any]:
     """Return the context of the review page: what this reviewer may see at this step, and the form of the step."""
     round_ = mine.round
     question = round_.question
-    has_solve = BlindSolve.objects.filter(assignment=mine).exists()
+    solve = presenters.own_solve(mine)
+    has_solve = solve is not None
     is_due = mine.status in OPEN_ASSIGNMENTS and round_.settled_at is None
     asks_for_solve = round_.is_blind_solve and not has_solve and is_due
     may_know = user.has_perm("questions.view_key", question) and not asks_for_solve
-    review = Review.objects.filter(assignment=mine).first()
+    review = getattr(mine, "review", None)
     is_adjudication = round_.kind == RoundKind.ADJUDICATION
     place = Place(
         assignment_id=mine.pk,
@@ -71,10 +72,10 @@ def context_for(user: Any, mine: Assignment, **forms: Any) -> dict[str, Any]:
         is_open=is_due,
         is_overdue=is_due and mine.due_at < timezone.now(),
         minutes=presenters.MINUTES[RoundKind(round_.kind)],
-        position=_position(user, mine),
+        position=_position(user, mine) if is_due else "",
         steps=_steps(round_, has_solve=has_solve, is_due=is_due),
         text=presenters.question_text(round_.revision, with_key=may_know),
-        own_solve=presenters.own_solve(mine),
+        own_solve=solve,
         asks_for_solve=asks_for_solve,
         reveal=presenters.reveal(round_.revision) if may_know else None,
         rounds=presenters.rounds_for(user, question),
@@ -108,7 +109,7 @@ def _initial(review: Review | None) -> dict[str, Any]:
 
 def _position(user: Any, mine: Assignment) -> str:
     due = list(Assignment.objects.filter(reviewer=user).due().order_by("due_at").values_list("pk", flat=True))
-    if mine.pk not in due or len(due) < 2:
+    if len(due) < 2:
         return ""
     return _("%(at)d of %(count)d") % {"at": due.index(mine.pk) + 1, "count": len(due)}
 
@@ -129,6 +130,8 @@ def _steps(round_: Round, *, has_solve: bool, is_due: bool) -> list[Step]:
 
 def _earlier_prompt(user: Any, mine: Assignment) -> str:
     """Return the question's text as this reviewer reviewed it before, when it has changed since."""
+    if mine.round.number == 1:
+        return ""
     before = (
         Assignment.objects.filter(
             reviewer=user,

@@ -3,7 +3,16 @@
 from review.presenters.cards import MINUTES, Card, assignment_card, pool_card
 from review.presenters.feedback import DecisionNews, FeedbackItem, RoundFeedback, appeal_of, decision_news, feedback
 from review.presenters.names import pool_handle, pseudonym
-from review.presenters.rounds import Evidence, Message, ReviewCard, RoundCard, evidence, rounds_for, solve_words
+from review.presenters.rounds import (
+    Evidence,
+    Message,
+    ReviewCard,
+    RoundCard,
+    all_rounds,
+    evidence,
+    rounds_for,
+    solve_words,
+)
 from review.presenters.texts import (
     ModelAnswer,
     OwnSolve,
@@ -29,6 +38,7 @@ __all__ = [
     "ReviewCard",
     "RoundCard",
     "RoundFeedback",
+    "all_rounds",
     "appeal_of",
     "assignment_card",
     "decision_news",

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Exists, OuterRef, Prefetch, prefetch_related_objects
 from django.utils.translation import gettext as _
 
+from hle_site import lookups
 from questions.models import Question
 from review import rubric, solves
 from review.enums import Audience, Blinding, Depth, RoundKind, RoundOutcome
-from review.models import BlindSolve, Comment, Recommendation, Review, Round
+from review.models import Assignment, BlindSolve, Comment, Recommendation, Review, Round
 from review.presenters.names import pseudonym
+
+OF_DECISION = ("decision__by", "decision__recommended_by", "decision__revision")
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,11 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
     """Return the rounds that are open to the user, newest first, with reviews in their stored order."""
     is_staff = user.has_perm("review.view_rounds", question)
     sees_notes = is_staff or user.has_perm("review.adjudicate", question)
-    rounds = _rounds(user, question, with_people=is_staff)
+    rounds = [round_ for round_ in all_rounds(user, question) if round_.is_visible]
+    if not rounds:
+        return []
+    if is_staff:
+        prefetch_related_objects(rounds, Prefetch("assignments", Assignment.objects.select_related("reviewer")))
     reviews = by_round(
         Review.objects.visible_to(user, rounds)
         .counted()
@@ -103,8 +111,6 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
     messages = by_round(
         Comment.objects.visible_to(user, rounds).filter(question=question).for_list(), lambda message: message.round_id
     )
-    recommended = Recommendation.objects.filter(round__in=rounds if sees_notes else []).select_related("by")
-    recommendations = {row.round_id: row for row in recommended}
     return [
         _round_card(
             round_,
@@ -113,16 +119,18 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
             sees_notes=sees_notes,
             reviews=reviews.get(round_.pk, []),
             messages=messages.get(round_.pk, []),
-            recommendation=recommendations.get(round_.pk),
+            recommendation=getattr(round_, "recommendation", None) if sees_notes else None,
         )
         for round_ in rounds
     ]
 
 
-def _rounds(user: Any, question: Question, *, with_people: bool) -> list[Round]:
-    found = Round.objects.visible_to(user).filter(question=question)
-    people = ["assignments__reviewer"] if with_people else []
-    return list(found.select_related("revision", "question").prefetch_related(*people).order_by("-number"))
+def all_rounds(user: Any, question: Question) -> list[Round]:
+    """Return every round of a question, newest first, with its recommendation and decision; `is_visible` says which are open to the user."""
+    visible = Exists(Round.objects.visible_to(user).filter(pk=OuterRef("pk")))
+    rows = Round.objects.filter(question=question).annotate(is_visible=visible).order_by("-number")
+    rows = rows.select_related("revision", "question", "recommendation__by", *OF_DECISION)
+    return lookups.once(("rounds", user.pk, question.pk), lambda: list(rows))
 
 
 def by_round(rows: Any, key: Any) -> dict[Any, list[Any]]:
@@ -232,11 +240,9 @@ class Evidence:
 def evidence(question: Question, refusals: list[str]) -> Evidence:
     """Return the evidence of the newest revision for the people who decide."""
     revision = question.newest
-    facts = solves.evidence([revision])[revision.pk]
+    means = solves.mean_scores([revision])[question.pk, revision.tested_hash]
     return Evidence(
         solves=solves.count(question, revision),
         missing=refusals,
-        mean_scores=[
-            (RoundKind(row["kind"]).label, row["mean_score"], row["reviews"]) for row in facts["review_rounds"]
-        ],
+        mean_scores=[(RoundKind(row["kind"]).label, row["mean_score"], row["reviews"]) for row in means],
     )

@@ -16,7 +16,7 @@ from grading.enums import PredictionState, Verdict
 from grading.matching import canonical
 from grading.models import Prediction
 from questions.models import Revision
-from review.models import Assignment, BlindSolve
+from review.models import Assignment
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
 
 def reveal(revision: Revision) -> Reveal:
     """Return key, rationale and what the models said about a revision."""
-    answers = list(Prediction.objects.of(revision))
+    told = list(Prediction.objects.to(revision))
+    grading_evidence.note_answers(revision.tested_hash, told)
+    answers = [answer for answer in told if answer.draw == 0]
     return Reveal(
         key=revision.answer,
         rationale=revision.rationale,
@@ -149,20 +151,20 @@ def _summary(answers: list[Prediction], revision: Revision) -> str:
 
 
 def _alarm(revision: Revision) -> str:
-    if not grading_evidence.has_key_alarm(revision.question):
+    alarm, reason = grading_evidence.doubt(revision.question, revision)
+    if alarm is None:
         return ""
     words = _(
         "Models agree on an answer that is not the key. The question may be hard, or the key may be wrong: please check the key with care."
     )
-    confirmed = grading_evidence.confirmed_key(revision.question)
-    if confirmed:
-        words += " " + _("The contributor looked at it again and says: %(why)s") % {"why": confirmed.reason}
+    if reason:
+        words += " " + _("The contributor looked at it again and says: %(why)s") % {"why": reason}
     return words
 
 
 def own_solve(assignment: Assignment) -> OwnSolve | None:
     """Return the reviewer's own recorded answer, if there is one."""
-    solve = BlindSolve.objects.filter(assignment=assignment).first()
+    solve = getattr(assignment, "solve", None)
     if solve is None:
         return None
     return OwnSolve(

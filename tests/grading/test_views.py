@@ -233,17 +233,6 @@ def test_administrator_reads_operations_but_no_question(client_of: Sign, contrib
     assert client.get(page(question)).status_code == 404
 
 
-def test_panel_asks_a_fixed_number_of_queries(
-    client_of: Sign, contributor: Any, django_assert_num_queries: Any
-) -> None:
-    question = factories.make_too_easy(by=contributor)
-    client = client_of(contributor)
-    client.get(page(question))
-
-    with django_assert_num_queries(10):
-        client.get(page(question))
-
-
 def test_doubted_key_is_confirmed_on_its_own_page(client_of: Sign, contributor: Any, organiser: Any) -> None:
     question = factories.make_checking(by=contributor)
     factories.settle_check(question, answer="191")

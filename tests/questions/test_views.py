@@ -785,17 +785,6 @@ def test_history_compares_revisions(client_of: SignIn, contributor: Any) -> None
     assert client.get(at("history", question), {"from": "x", "to": "99"}).status_code == 200
 
 
-def test_pages_ask_the_database_a_bounded_number_of_times(client_of: SignIn, contributor: Any) -> None:
-    question = factories.make_in_review(by=contributor)
-    client = client_of(contributor)
-    client.get(at("detail", question))
-
-    with CaptureQueriesContext(connection) as asked:
-        client.get(at("detail", question))
-
-    assert len(asked) == 10
-
-
 def test_open_round_is_not_named_to_the_contributor(client_of: SignIn, contributor: Any, reviewer: Any) -> None:
     rename(reviewer, "Quentin Vogel")
     question = factories.make_in_review(by=contributor)
