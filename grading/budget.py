@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from grading.enums import CheckStatus, LedgerState, OutcomeKind, Verdict
 from grading.models import DifficultyCheck, ModelSpec, Panel, Prediction
-from questions.enums import Action
-from questions.models import Question, StatusChange
+from questions.duplicates import search
+from questions.duplicates.family import family_of
+from questions.enums import Action, Status
+from questions.models import Question, Revision, StatusChange
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -112,11 +114,26 @@ def hold_allowance(contributor: Any) -> None:
     if connection.in_atomic_block:
         # the weaker lock: rows that name the account are written meanwhile, in starts that wait here too
         get_user_model().objects.select_for_update(no_key=True).filter(pk=contributor.pk).first()
+        # the family of the next one is found among texts that were frozen a moment ago, too
+        search.keep_missing(question__contributor=contributor)
 
 
 def tries_used(question: Question, *, apart_from: str = "") -> int:
-    """How many texts of this question were tried, the one with the hash `apart_from` not counted."""
-    return len(tried_texts([question.pk])[question.pk] - {apart_from})
+    """How many texts of the question's near-duplicate family were tried, the one with the hash `apart_from` not counted.
+
+    Of its other members those at work count too, or a whole family could be sent in before its first verdict.
+    """
+    family = family_of(question)
+    tried = set().union(*tried_texts(family).values(), _texts_at_work(family - {question.pk}))
+    return len(tried - {apart_from})
+
+
+def _texts_at_work(question_ids: Collection[UUID]) -> set[str]:
+    """The newest texts of those questions that wait for a verdict; one that is parked has no try used."""
+    testing = Question.objects.filter(pk__in=question_ids, status=Status.CHECKING, batch=None)
+    testing = testing.exclude(checks__status=CheckStatus.PARKED)
+    newest = Revision.objects.filter(question__in=testing).order_by("question_id", "-number").distinct("question_id")
+    return set(newest.values_list("tested_hash", flat=True))
 
 
 def tried_texts(question_ids: Collection[UUID]) -> dict[UUID, set[str]]:

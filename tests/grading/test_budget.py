@@ -8,7 +8,7 @@ import pytest
 from grading import budget
 from grading.enums import LedgerState, OutcomeKind, PredictionState
 from grading.llm import Outcome
-from grading.models import ModelSpec, Prediction, Provider
+from grading.models import DifficultyCheck, ModelSpec, Prediction, Provider
 from hle_site import pipeline
 from questions import actions, guards
 from questions.models import Question
@@ -76,6 +76,42 @@ def test_tries_count_texts_that_were_scored(contributor: Any, settings: Any) -> 
     assert budget.tries_used(question) == 2
     with pytest.raises(Refused, match="2 versions of this question were tested already"):
         actions.start_check(question=question, by=contributor, terms_version="1")
+
+
+def family(contributor: Any, n: int) -> list[Question]:
+    """Drafts of one person that differ in a word."""
+    text = "A ladder of ten metres leans against a wall, and its foot is drawn away at one metre a second. How fast does the {} of it fall?"
+    words = ["top", "upper end", "head", "peak", "tip", "crown"]
+    return [factories.make_draft(by=contributor, prompt=text.format(word)) for word in words[:n]]
+
+
+def test_tries_count_over_the_family_of_one_contributor(contributor: Any, settings: Any) -> None:
+    settings.TRIES_PER_FAMILY = 2
+    first, second, third = family(contributor, 3)
+    for question in (first, second):
+        actions.start_check(question=question, by=contributor, terms_version="1")
+        pipeline.sweep()
+        factories.settle_check(question, verdicts=("correct", "incorrect"))
+    stranger = factories.make_draft(by=factories.make_user("stranger"), prompt=first.newest.prompt)
+
+    assert (budget.tries_used(third), budget.tries_used(stranger)) == (2, 0)
+    with pytest.raises(Refused, match="2 versions of this question were tested already"):
+        actions.start_check(question=third, by=contributor, terms_version="1")
+
+
+def test_family_sent_in_at_once_is_stopped_at_its_limit(contributor: Any, settings: Any) -> None:
+    settings.TRIES_PER_FAMILY = 2
+    first, second, third = family(contributor, 3)
+    for question in (first, second):
+        actions.start_check(question=question, by=contributor, terms_version="1")
+
+    with pytest.raises(Refused, match="2 versions of this question were tested already"):
+        actions.start_check(question=third, by=contributor, terms_version="1")
+    pipeline.sweep()
+    assert second.checks.get().confirmation_rounds == 2  # no first try any more
+    assert budget.tries_used(third) == 2
+    DifficultyCheck.objects.filter(question=second).update(status="parked")
+    assert budget.tries_used(third) == 1
 
 
 def test_cancelled_check_counts_once_something_was_scored(contributor: Any) -> None:
