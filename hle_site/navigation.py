@@ -38,7 +38,7 @@ def menu(user: Any, path: str) -> list[tuple[str, str, bool, int]]:
         if user.has_perm("review.view_desk"):
             entries.insert(-1, (_("Desk"), reverse("review:desk")))
         if user.has_perm("questions.view_duplicates"):
-            entries.insert(-1, (_("Near-duplicates"), reverse("duplicates:index")))
+            entries.insert(-1, (_("Duplicates"), reverse("duplicates:index")))
         if user.has_perm("grading.view_operations"):
             entries.append((_("Operations"), reverse("grading:operations")))
         if user.has_perm("grading.view_panels"):

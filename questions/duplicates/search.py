@@ -1,7 +1,7 @@
 """Finding near texts by letters and words: what is due, candidates by shared pieces, and the pairs that come of it.
 
-Candidates come from the GIN index on the sketches and are then compared in full. Measured on two cores for questions of
-280 letters that share sentences: 10 000 texts 40 ms a search, sketch and writing included.
+Candidates come from the GIN index on the sketches and are then compared in full. Measured on two busy cores among 10 000
+texts that share sentences: 4 ms of processor time for a sketch of 280 letters, 0.5 ms for the candidates, 13 ms in all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Vectors of texts: made in batches by the embedder, stored, and scanned exactly for near ones. For workers and commands.
 
-The scan reads every stored vector of one model, in blocks, and multiplies: for a batch of 64 new texts against stored
-vectors of 256 numbers it took FIGURES on two cores. pgvector would answer one text in about a millisecond with an
-approximate index; it needs an extension that PostgreSQL does not ship and the embedded server lacks.
+The scan reads every stored vector of one model, in blocks, and multiplies. For a batch of 64 new texts against stored
+vectors of 256 numbers it took 0.3 s for 10 000 and 4.7 to 7 s for 100 000 on two busy cores, of which 0.1 and 1 s were this
+process's own; the rest is reading. An index of pgvector would answer approximately and needs an extension that PostgreSQL
+does not ship.
 """
 
 from __future__ import annotations
