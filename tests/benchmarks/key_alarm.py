@@ -37,6 +37,14 @@ RULES = {
     "all 4 agree": AlarmRule(min_agreeing=4),
 }
 IN_FORCE = "2 agree"
+# stricter and stricter rules over the same answers: how many agree, of how many houses, with how many who reach the key
+CURVE = {
+    f"{n} agree{', of two houses' if two else ''}{', none reaches the key' if alone else ''}": (n, two, alone)
+    for n in (2, 3, 4)
+    for two in (False, True)
+    for alone in (False, True)
+}
+AIM_FALSE = 2.0
 OF_TWO_HOUSES = "2 of two houses agree"
 
 
@@ -81,7 +89,7 @@ class Count:
     """How many keys there were of one sort, and for how many of them each rule gave an alarm."""
 
     n: int = 0
-    alarms: dict[str, int] = field(default_factory=lambda: dict.fromkeys([*RULES, OF_TWO_HOUSES], 0))
+    alarms: dict[str, int] = field(default_factory=lambda: dict.fromkeys([*RULES, OF_TWO_HOUSES, *CURVE], 0))
 
     def add(self, found: dict[str, bool]) -> None:
         """Count one key."""
@@ -161,6 +169,7 @@ def replace(questions: Sequence[Question], chance: random.Random, share: float, 
         alarms = {name: ask(question, wrong or question.key, verdicts, rule, tally) for name, rule in RULES.items()}
         found = {name: alarm is not None for name, alarm in alarms.items()}
         found[OF_TWO_HOUSES] = len({house(model) for model in getattr(alarms[IN_FORCE], "models", ())}) > 1
+        found |= {name: _is_on(point, alarms[IN_FORCE], sum(verdicts)) for name, point in CURVE.items()}
         if wrong is None:
             tally.right.add(found)
             if not any(verdicts):
@@ -189,6 +198,14 @@ def ask(question: Question, key: str, verdicts: Sequence[bool], rule: AlarmRule,
     tally.asking_s += time.perf_counter() - started
     tally.asked += 1
     return alarm
+
+
+def _is_on(point: tuple[int, bool, bool], alarm: KeyAlarm | None, n_reaching: int) -> bool:
+    """Whether an alarm of the rule in force would be one at this stricter point of the curve."""
+    n_agreeing, is_of_two, is_alone = point
+    if alarm is None or alarm.count < n_agreeing or (is_alone and n_reaching):
+        return False
+    return not is_of_two or len(set(map(house, alarm.models))) > 1
 
 
 def house(model: str) -> str:
@@ -274,7 +291,35 @@ def figures(tally: Tally) -> list[Figure]:
             Figure(f"{name}: alarms on right keys", tally.right.share(name), "%"),
             Figure(f"{name}: the same, where no model was right", tally.right_passing.share(name), "%"),
         ]
-    return [*rows, Figure("time per question", 1000 * tally.asking_s / tally.asked, "ms")]
+    return [*rows, *curve(tally), Figure("time per question", 1000 * tally.asking_s / tally.asked, "ms")]
+
+
+def curve(tally: Tally) -> list[Figure]:
+    """Return the rule in force and the stricter ones that no other beats in both respects, down to the fewest false alarms.
+
+    Reported only: a rule that is picked by these questions would suit these questions. That none reaches the key costs nothing
+    here, since no model is let give a key that was made up.
+    """
+    points = {name: (tally.wrong_findable.share(name), tally.right.share(name)) for name in CURVE}
+    shown: dict[tuple[float, float], str] = {points[IN_FORCE]: IN_FORCE}
+    for name, (caught, false) in points.items():
+        is_beaten = any(
+            other != (caught, false) and other[0] >= caught and other[1] <= false for other in points.values()
+        )
+        if not is_beaten:
+            shown.setdefault((caught, false), name)
+    rows = [
+        Figure(f"curve: {name}", caught, "% caught", note=f"{false:.1f} % of right keys alarmed{_mark(name)}")
+        for (caught, false), name in sorted(shown.items(), reverse=True)
+    ]
+    within = max((caught for caught, false in points.values() if false <= AIM_FALSE), default=0.0)
+    lost = points[IN_FORCE][0] - within
+    cost = f"curve: caught less at {AIM_FALSE:g} % false alarms"
+    return [*rows, Figure(cost, lost, "points", note=f"{within:.1f} % caught instead of {points[IN_FORCE][0]:.1f} %")]
+
+
+def _mark(name: str) -> str:
+    return "; in force" if name == IN_FORCE else ""
 
 
 def context(questions: Sequence[Question], tally: Tally) -> list[str]:
