@@ -70,6 +70,7 @@ PURE = (
     "questions.releases.card",
     "questions.releases.changelog",
     "questions.linter",
+    "questions.duplicates.text",
 )
 FORBIDDEN_TO_PURE = ("django.db", "grading.llm", "grading.models", "questions.models", "review.models", "openai")
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "services", "core", "misc", "lib"}

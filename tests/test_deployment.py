@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 import yaml
+from django.conf import settings
 from django.db import connection
 
 from tests.spread import broker_beside
@@ -50,6 +51,13 @@ def settings_variables() -> dict[str, bool]:
 def test_all_services_are_there() -> None:
     assert sorted(SERVICES) == ["beat", "db", "migrate", "redis", "s3", "web", "worker"]
     assert sorted(OF_SITE) == ["beat", "migrate", "web", "worker"]
+
+
+def test_the_worker_reads_every_queue_that_tasks_are_sent_to() -> None:
+    command = SERVICES["worker"]["command"]
+    routes = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+
+    assert set(command[command.index("-Q") + 1].split(",")) == {"celery", *routes}
 
 
 @pytest.mark.parametrize("name", LASTING)
