@@ -24,6 +24,22 @@ from review.models import Assignment, BlindSolve, Review, Round
 from tests import factories
 from tests.questions.releases.worlds import png
 
+# each place has words of its own: near texts of one contributor share their tries
+WORDS = (
+    ("draft", "violin strings, bow pressure, resin, damping and overtones of a cello"),
+    ("checking", "glacier flow, basal sliding, crevasse depth and melting in summer"),
+    ("too-easy", "verb endings, vowel harmony, case marking and stress in Turkic languages"),
+    ("eligible", "enzyme kinetics, inhibitor binding, substrate affinity and turnover numbers"),
+    ("in-review", "tax incidence, demand elasticity, surplus and deadweight of a levy"),
+    ("last-round", "graph colouring, chromatic polynomials, planar minors and forbidden cliques"),
+    ("awaiting", "tax incidence, demand elasticity, surplus and deadweight of a levy"),
+    ("rejected", "medieval charters, seal wax, scribal hands and dating by witnesses"),
+    ("changes", "stellar spectra, absorption lines, metallicity and rotation of giants"),
+    ("approved", "contract remedies, mitigation, foreseeable loss and liquidated damages"),
+    ("published", "alloy phases, eutectic cooling, grain boundaries and creep at heat"),
+    ("held-out", "bird migration, magnetic compass, stopover fat and moult timing"),
+)
+
 CHECKS = ("is_precise", "is_single_answer", "is_not_searchable", "is_not_artificial", "is_safe")
 
 
@@ -99,7 +115,7 @@ class World:
     def _content(self, name: str) -> dict[str, Any]:
         return {
             "by": self.people["CO"],
-            "prompt": f"What is meant by cnry-question-prompt-{name} in this sentence?",
+            "prompt": f"On {dict(WORDS)[name]}: what is meant by cnry-question-prompt-{name}?",
             "answer": f"cnry-question-key-{name}",
             "image": self.draft_picture if name == "draft" else self.picture,
             "image_alt": f"A picture of cnry-question-image-alt-{name}.",
