@@ -43,6 +43,7 @@ def test_worker_and_beat_log_objects_without_text(
         "SIMULATOR_TOKEN": "test-token",
         "SWEEP_INTERVAL_S": "1",
         "HEARTBEAT_INTERVAL_S": "0.5",
+        "EMAIL_URL": f"filemail:///{tmp_path}/mail",  # the console shares a log's file
     }
     factories.make_checking(
         by=factories.make_user("author"), prompt=f"What is {CANARY} in this text?", answer=f"{CANARY}-key"
