@@ -125,7 +125,7 @@ def test_share_counts_right_pairs():
 
 
 @pytest.mark.parametrize(
-    ("suite", "runs", "settings"),
+    ("suite", "runs", "places"),
     [
         ("quick", 12, 1),
         ("full", 36, 3),
@@ -136,11 +136,11 @@ def test_share_counts_right_pairs():
         ("large", 4, 1),
     ],
 )
-def test_suites_have_their_runs(suite, runs, settings):
+def test_suites_have_their_runs(suite, runs, places):
     jobs = compare.SUITES[suite][1]()
 
     assert len(jobs) == runs
-    assert len({(job.transformation, job.share, job.same_content) for job in jobs}) == settings
+    assert len({(job.transformation, job.share, job.same_content) for job in jobs}) == places
     assert len(set(jobs)) == runs
 
 
