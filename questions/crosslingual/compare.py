@@ -1,6 +1,7 @@
 """`python -m questions.crosslingual.compare`: the paper's comparison at small scale, from languages to table and figure.
 
-Each run is one process with one thread. The exit status is 0 when every criterion that the suite can judge is met.
+Each run is one process with one thread; the runs share a graphics card. The exit status is 0 when every criterion that
+the suite can judge is met.
 """
 
 import argparse
@@ -26,8 +27,8 @@ from questions.crosslingual.train import Config, pretrain
 PAPER = ("mlm", "xlm", "dict-mlm", "align-mlm")
 SEEDS = 3
 MAIN = "script + inversion"
-LARGE_SIZES = transfer.Sizes(training=1_000_000)
-LARGE_SCALE = 14.6  # about 8,000 words
+LARGE_SIZES = transfer.Sizes(training=500_000)
+LARGE_SCALE = 16.5  # 8,000 words
 TRIAL = transfer.Sizes(training=500, labelled=100, tested=50, searched=500)
 TRIAL_STEPS = 5
 
@@ -87,7 +88,7 @@ def large() -> list[Job]:
 
 
 def _larger(config: Config) -> Config:
-    return replace(config, layers=4, width=256, heads=8, inner=1024, steps=20_000, batch=256, rate=5e-4)
+    return replace(config, layers=4, width=256, heads=8, inner=1024, steps=12_000, batch=256, rate=5e-4)
 
 
 SUITES = {
@@ -159,8 +160,6 @@ def _induced(of: transfer.World, corpora: Sequence[Sequence[Ids]]) -> Ids:
 
 def run_all(jobs: Sequence[Job], processes: int) -> list[report.Run]:
     """Return the runs of all jobs in their order, with a progress bar that names what has just ended."""
-    if jobs[0].device != "cpu":
-        return list(_shown((run(job) for job in jobs), len(jobs)))
     os.environ["OMP_NUM_THREADS"] = "1"  # read by the children before their first tensor
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         numbers = {pool.submit(run, job): number for number, job in enumerate(jobs)}
@@ -169,14 +168,13 @@ def run_all(jobs: Sequence[Job], processes: int) -> list[report.Run]:
     return [done[number] for number in range(len(jobs))]
 
 
-def _shown(results: Iterable, count: int) -> Iterable:
+def _shown(results: Iterable[tuple[int, report.Run]], count: int) -> Iterable[tuple[int, report.Run]]:
     """Yield the results under a progress bar with the last run's loss and speed."""
     with tqdm(total=count, unit="run", file=sys.stderr) as bar:
-        for item in results:
-            last = item if isinstance(item, report.Run) else item[1]
+        for number, last in results:
             bar.set_postfix_str(f"{last.method} loss {last.loss:.2f} {last.tokens_per_s:,.0f} tokens/s")
             bar.update()
-            yield item
+            yield number, last
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -203,8 +201,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.trial:
         jobs = [job._replace(config=replace(job.config, steps=TRIAL_STEPS), sizes=TRIAL) for job in jobs]
     started = time.monotonic()
-    runs = run_all(jobs, max(1, min(options.processes, len(jobs))))
-    print(report.text(runs, seconds=time.monotonic() - started, processes=options.processes))
+    processes = max(1, min(options.processes, len(jobs)))
+    runs = run_all(jobs, processes)
+    print(report.text(runs, seconds=time.monotonic() - started, processes=processes))
     if options.out:
         print(f"Results and figure: {report.write(runs, options.out)}")
     return 0 if all(verdict.met for verdict in report.verdicts(runs)) else 1

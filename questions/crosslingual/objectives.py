@@ -139,10 +139,9 @@ def contrastive(embedding: Tensor, pairs: Tensor, temperature: float = 0.1) -> T
 
 def frame(sentences: list[Tensor]) -> Tensor:
     """Return ids (batch, tokens): CLS, the words, SEP, and PAD up to the longest."""
-    width = max(len(words) for words in sentences) + 2
-    framed = torch.full((len(sentences), width), PAD)
+    lengths = torch.tensor([len(words) for words in sentences])
+    framed = torch.full((len(sentences), int(lengths.max()) + 2), PAD)
     framed[:, 0] = CLS
-    for row, words in zip(framed, sentences, strict=True):
-        row[1 : len(words) + 1] = words
-        row[len(words) + 1] = SEP
+    framed[:, 1:][torch.arange(framed.shape[1] - 1) < lengths[:, None]] = torch.cat(sentences)
+    framed[torch.arange(len(sentences)), lengths + 1] = SEP
     return framed
