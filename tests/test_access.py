@@ -4,6 +4,7 @@ The oracle lies in `oracle/`: `registry.txt` has a line for each address, `cells
 What is not written there does not exist: an address without a line fails, and a secret without a cell is a leak.
 """
 
+import logging
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -528,6 +529,23 @@ def test_every_address_of_the_api_has_a_scope() -> None:
     assert {scope_of(line.name) for line in API} == {*SCOPES, "none"}
 
 
+# --- log lines ---
+
+
+def told_to_logs(world: World, client: Client, code: str, lines: Iterable[Line], caplog: Any) -> list[str]:
+    """Return the log lines with a canary that the calls of one reader leave."""
+    caplog.clear()
+    with caplog.at_level("DEBUG"):
+        read_by(world, client, code, lines)
+    found = [f"{row.name}: {row.getMessage()} {row.__dict__}" for row in caplog.records]
+    return [text for text in found if "cnry-" in text.casefold()]
+
+
+@pytest.mark.parametrize("code", ["CO", "SR", "OR"])
+def test_no_secret_reaches_a_log(world: World, clients: dict[str, Client], caplog: Any, code: str) -> None:
+    assert told_to_logs(world, clients[code], code, REGISTRY.values(), caplog) == []
+
+
 # --- controls: each breaks one thing, and the walker must say so ---
 
 
@@ -617,3 +635,17 @@ def test_walker_finds_a_page_that_shows_too_little(
 
     assert {row.partition(":")[0] for row in wrong} == {"missing"}
     assert len(wrong) == len(world.places)
+
+
+def test_walker_finds_a_prompt_in_a_log_line(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    honest = question_presenters.question_text
+
+    def telling(shown: Revision, **kwargs: Any) -> Any:
+        logging.getLogger("questions").info("shown: %s", shown.prompt)
+        return honest(shown, **kwargs)
+
+    monkeypatch.setattr(question_presenters, "question_text", telling)
+
+    assert len(told_to_logs(world, clients["CO"], "CO", [REGISTRY["questions:detail"]], caplog)) == len(world.places)
