@@ -1,0 +1,1 @@
+"""Duplicates across languages: what is searched, by what, and how well."""
