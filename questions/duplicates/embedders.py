@@ -22,11 +22,12 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     import numpy as np
 
-# kind of directory -> the files that it is known by, the library that reads it, and the command that installs this
+# kind of directory -> the files that it is known by, the library that reads it, and the command that installs this;
+# Model2Vec writes modules.json too, so that it is asked about first
 KINDS = {
     "crosslingual": (("encoder.json",), "torch", "pip install torch==2.13.0 tokenizers==0.23.3 numpy"),
-    "sentence-transformers": (("modules.json",), "sentence_transformers", "pip install sentence-transformers"),
     "model2vec": (("config.json", "model.safetensors"), "model2vec", "pip install model2vec"),
+    "sentence-transformers": (("modules.json",), "sentence_transformers", "pip install sentence-transformers"),
 }
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 NAME_LENGTH = 100
@@ -184,7 +185,9 @@ class SentenceTransformer:
 
         self._model = Model(str(path), local_files_only=True)
         self.name = f"sentence-transformers:{content_hash(path)}"
-        self.dimensions = int(self._model.get_sentence_embedding_dimension() or 0)
+        named = ("get_embedding_dimension", "get_sentence_embedding_dimension")  # now, and in earlier versions
+        asked = next(getattr(self._model, name) for name in named if hasattr(self._model, name))
+        self.dimensions = int(asked() or 0)
 
     def embed(self, texts: Sequence[str], languages: Sequence[str]) -> np.ndarray:
         """Return unit vectors (n, dimensions), float32, whatever the languages."""

@@ -260,6 +260,8 @@ def test_the_command_fails_when_texts_stay_due(tested: Any, settings: Any) -> No
         ({"encoder.json": {}}, "torch"),
         ({"modules.json": []}, "sentence_transformers"),
         ({"config.json": {"model_type": "model2vec"}, "model.safetensors": ""}, "model2vec"),
+        ({"config.json": {"model_type": "model2vec"}, "model.safetensors": "", "modules.json": []}, "model2vec"),
+        ({"config.json": {"model_type": "bert"}, "model.safetensors": "", "modules.json": []}, "sentence_transformers"),
     ],
 )
 def test_a_directory_is_known_by_its_files_and_asks_for_its_library(
