@@ -94,6 +94,19 @@ def test_the_report_shows_mean_spread_rivals_and_verdicts():
     assert "12 runs in 1.5 min, 2 at a time; 6.0 min of training." in text
 
 
+def test_what_is_no_small_set_up_is_shown_and_not_judged(tmp_path):
+    large = [run for run in good() if run.seed == 0 and run.method != "align-mlm"] + [made("align-mlm", zero=30.0)]
+
+    text = report.text(large, seconds=90.0, processes=2, judged=False)
+    report.write(large, tmp_path, judged=False)
+
+    assert "Not judged: the criteria are those of the small set-up on three seeds." in text
+    assert "  ALIGN-MLM over MLM, mean, probe: 10.0\n" in text
+    assert "  rank correlation of alignment with delta, probe: 0.80 (n = 4)\n" in text
+    assert "MISSED" not in text
+    assert json.loads((tmp_path / "results.json").read_text())["verdicts"] == []
+
+
 def test_settings_name_the_share_and_the_sentences():
     run = made("align-mlm", share=0.25)
 
@@ -171,10 +184,11 @@ def test_the_large_suite_needs_a_graphics_card(capsys, monkeypatch):
 
 
 def test_the_command_runs_from_end_to_end(tmp_path):
-    command = [sys.executable, "-m", "questions.crosslingual.compare", "--prealign", "--trial", "--processes", "2"]
+    command = [sys.executable, "-m", "questions.crosslingual.compare", "--quick", "--trial", "--processes", "2"]
 
     done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert "9 runs in" in done.stdout
+    assert "12 runs in" in done.stdout
+    assert "Not judged" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alignment.png", "alignment.svg", "results.json"]
