@@ -1,6 +1,7 @@
 """The list of benchmarks, and the table and exit status with which each of them ends; nothing is measured here."""
 
 import ast
+import json
 import math
 import os
 
@@ -10,6 +11,7 @@ from django.core.management import get_commands, load_command_class
 from grading.matching import Result
 from hle_site.management.commands import bench
 from tests.benchmarks import matcher, report
+from tests.benchmarks.crosslingual_duplicates import material
 from tests.benchmarks.report import Figure
 
 
@@ -187,3 +189,52 @@ def test_a_decision_against_the_restated_rule_is_wrong_whatever_the_record_says(
     row = matcher.Row("id", "model", "question", "42", "50", "response", is_correct)
 
     assert matcher.Judged(row, Result(said), matcher.restated("42", "50"), "").is_wrong is is_wrong
+
+
+# --- duplicates across languages
+
+
+@pytest.fixture
+def sample(tmp_path):
+    """Forty questions of one subject, each with a word of its own, and an answer to each that repeats the word."""
+    words = [f"{first}{second}dron" for first in ("hexa", "octa", "deca", "poly") for second in "bcdfghjklm"]
+    rows = [
+        {"id": word, "question": f"What is the {word} of $x_{n}$ and {n}?", "raw_subject": "solids"}
+        for n, word in enumerate(words)
+    ]
+    said = [{"question_id": row["id"], "response": f"The {row['id']} is a solid of {row['id']}."} for row in rows]
+    for name, content in (("theoremqa/questions", rows), ("theoremqa/responses", said), ("scibench/questions", [])):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in content))
+    return tmp_path
+
+
+def test_encoder_of_the_duplicates_benchmark_learns_from_no_query(sample):
+    language = material.Language(0)
+    own_word = {one.family: language.word(one.id) for one in material.read_questions(sample)}
+
+    found = material.prepare(sample, seed=0, share=1.0)
+
+    asked = {one.family for one in found.queries}
+    read = "\n".join(found.corpora[material.DERIVED])
+    assert (len(found.index), len(asked)) == (22, 18)  # 10 copies of what is in the index, 8 new ones
+    assert sum(word in read for word in own_word.values()) == 10
+    assert [family for family in asked if own_word[family] in read] == []
+
+
+def test_derived_text_keeps_numbers_and_formulas_and_reverses_words():
+    language = material.Language(0)
+
+    derived = language.derive("What is the cube of $x_3$ and 12? Say.")
+
+    what, cube, said = (language.word(word) for word in ("what", "cube", "say"))
+    assert derived.startswith("12 ")
+    assert derived.endswith(f" {what} ? {said} .")
+    assert f" $x_3$ {language.word('of')} {cube} " in derived
+
+
+def test_a_share_of_the_dictionary_is_a_part_of_it(sample):
+    whole, half = (material.prepare(sample, seed=0, share=share).dictionary for share in (1.0, 0.5))
+
+    assert len(half.entries) == round(0.5 * len(whole.entries))
+    assert set(half.entries) < set(whole.entries)

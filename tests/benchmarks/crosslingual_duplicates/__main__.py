@@ -5,7 +5,7 @@ has a random form in another script, the order of words is reversed, numbers and
 found in an index of the originals; as many questions of the same subjects, edited alike, are in no index and must not be
 reported. The encoder learns from English and from other text in the language, in no case from a copy or from what was said
 about it. Thresholds come from one half of the queries and are used on the other. This tells nothing of real languages,
-whose words have cognates, endings and several translations.
+whose words have cognates, endings and several translations. `--scan` measures how long a search over stored vectors takes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ BY_ENCODER = ("encoder", "encoder + bag of words")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, and return the exit status."""
     options = _options(arguments)
+    if options.scan:
+        return scan()
     root = sample_data("theoremqa", options.data)
     if root is None or not (root.parent / "scibench").is_dir():
         return absent("the sample data is not there (HLE_SAMPLE_DATA or --data, with folders theoremqa and scibench)")
@@ -78,6 +80,14 @@ def measure(root: Path, options: argparse.Namespace) -> int:
         *verdict(done),
     ]
     return report("Duplicates across languages", figures(done), context=context)
+
+
+def scan() -> int:
+    """Measure the scan over stored vectors on the services that `manage.py bench` started."""
+    from tests.benchmarks.crosslingual_duplicates.scan import COUNTS, ROUNDS, figures
+
+    context = [f"exact, by NumPy; median of {ROUNDS} rounds, {max(COUNTS):,} vectors at most, one process"]
+    return report("Scan over the vectors of texts", figures(), context=context)
 
 
 def figures(done: Mapping[Run, Mapping[str, Score]]) -> list[Figure]:
@@ -154,6 +164,7 @@ def _python_with_extra() -> Path | None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py bench crosslingual_duplicates", allow_abbrev=False)
     parser.add_argument("--data", help="folder of the sample data, instead of HLE_SAMPLE_DATA")
+    parser.add_argument("--scan", action="store_true", help="measure the scan over stored vectors, and nothing else")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300, help="of training, for each seed and share")
     parser.add_argument("--processes", type=int, default=2, help="of one thread each")
