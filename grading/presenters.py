@@ -150,7 +150,7 @@ def _panel_of(question: Question, user: Any) -> CheckPanel:
         confirmation=_confirmation(check, standing) if user.has_perm("grading.view_confirmation", question) else None,
         to_judge=_to_judge(question, standing) if reader.may_judge else [],
         key=check.revision.answer if reader.may_read else "",
-        typical=waiting.typical(check.panel) if check.is_live else None,
+        typical=waiting.typical(check) if check.is_live else None,
         earlier=earlier,
         etag=tags.etag(question, user, check, answers),
         **_rights(question, user, check),
@@ -212,7 +212,7 @@ class _Reader:
         self.may_resolve = user.has_perm("grading.resolve_contest", question)
         self.may_contest = user.has_perm("grading.contest_verdict", question)
         self.may_judge = check.status == CheckStatus.PARKED and user.has_perm("grading.judge_answer", question)
-        self.ahead = _ahead(rows) if check.is_live else None
+        self.place = _place(check, rows)
 
     def card(self, seat: Seat, row: Prediction | None) -> Card:
         model = next((model for model in seat.models if row and model.pk == row.model_id), seat.model)
@@ -296,15 +296,12 @@ class _Reader:
         if row.tries:
             reason = _("%(what)s. Not counted; it is asked again.") % {"what": row.get_outcome_display()}
             return {"state": "waiting", "reason": reason, "retry_at": row.due_at}
-        return {"state": "waiting", "place": (self.ahead or 0) + 1}
+        return {"state": "waiting", "place": self.place}
 
 
-def _ahead(rows: list[Prediction]) -> int:
-    """How many answers of other questions are due before the first one of these."""
-    due = [row.due_at for row in rows if row.state == PredictionState.WAITING and not row.tries]
-    if not due:
-        return 0
-    return Prediction.objects.filter(state=PredictionState.WAITING, worker=None, due_at__lt=min(due)).count()
+def _place(check: DifficultyCheck, rows: list[Prediction]) -> int | None:
+    """The place in the queue of the first answer that was not asked for yet, if there is one."""
+    return 1 + waiting.ahead(check) if check.is_live and any(map(tags.is_queued, rows)) else None
 
 
 def _summary(check: DifficultyCheck, seats: Sequence[Seat], rows: list[Prediction]) -> str:

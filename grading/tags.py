@@ -7,6 +7,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils import timezone
+
+from grading.enums import PredictionState
 from grading.models import DifficultyCheck, Prediction
 from questions.models import Question
 
@@ -16,6 +19,7 @@ TAGGED = (
     "model",
     "state",
     "fence",
+    "tries",
     "outcome",
     "verdict",
     "due_at",
@@ -36,8 +40,16 @@ def etag(question: Question, user: Any, check: DifficultyCheck | None, answers: 
     facts: list[Any] = [str(user.pk), question.status, user.has_perm("grading.view_answers", question)]
     if check is not None:
         facts += [str(check.pk), check.status, check.wave, check.parked_reason, str(check.due_at)]
-        facts += sorted(str(_fact(row)) for row in answers if row.draw == 0 and row.panel_id == check.panel_id)
+        rows = [row for row in answers if row.draw == 0 and row.panel_id == check.panel_id]
+        facts += sorted(str(_fact(row)) for row in rows)
+        if check.is_live and any(map(is_queued, rows)):
+            facts.append(timezone.now().replace(second=0, microsecond=0))  # the place in the queue moves on
     return '"' + hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:32] + '"'
+
+
+def is_queued(row: Prediction) -> bool:
+    """Whether this answer waits to be asked for, and for the first time."""
+    return row.state == PredictionState.WAITING and not row.tries
 
 
 def _fact(row: Prediction) -> tuple[Any, ...]:
