@@ -90,9 +90,10 @@ class Walk:
         self.page.goto(self.address + path)
 
     def press(self, button: Any) -> None:
-        """Press a button that leads to another page, and wait for that page."""
-        with self.page.expect_navigation():
+        """Press a button that leads to another page, wait for that page, and see that it refuses nothing."""
+        with self.page.expect_navigation() as navigation:
             button.click()
+        assert navigation.value.status < 400, self.page.locator("main").inner_text()
 
     def picture(self, name: str) -> None:
         """Keep a picture at desk and phone width, and see that nothing sticks out."""
@@ -138,6 +139,32 @@ def test_question_travels_from_keystroke_to_release(demo: str) -> None:
         assert walk.troubles == []
         mine = [row for row in rows if row["question"].startswith("Let $a_1 = 2$")]
         assert [(row["answer"], row["answer_type"], row["category"]) for row in mine] == [(KEY, "exactMatch", "Math")]
+
+
+def test_button_pressed_during_a_save_is_no_conflict(demo: str) -> None:
+    with browser.chromium() as chromium:
+        walk = Walk(chromium.new_page(locale="en-GB"), demo)
+        page = walk.page
+        walk.become("contributor2", "/questions/new/")
+        page.locator("textarea[name=prompt]").fill("How many")
+        walk.press(page.locator("button[name=do][value=draft]"))
+        answered = []
+        page.route("**/autosave/", lambda route: answered.append((route, route.fetch())))
+        page.locator("textarea[name=prompt]").fill("How many knots are there?")
+        for _tenth in range(100):  # until the site has saved, and the page does not know it yet
+            if answered:
+                break
+            page.wait_for_timeout(100)
+
+        page.locator("button[name=do][value=draft]").click()
+        page.locator("textarea[name=prompt]").fill("How many knots with nine crossings are there?")
+        route, answer = answered.pop()
+        with page.expect_navigation() as navigation:
+            route.fulfill(response=answer)
+
+        assert answer.status == 200
+        assert (navigation.value.status, navigation.value.url.partition("?")[2]) == (200, "saved=1")
+        assert page.locator("textarea[name=prompt]").input_value() == "How many knots with nine crossings are there?"
 
 
 def _submit(walk: Walk) -> str:

@@ -1,10 +1,12 @@
 // <form data-autosave="URL" data-autosave-key="question-ID">: saves two seconds after the last key and keeps a copy in the browser until the site has it.
 // The URL takes the form as POST and answers JSON: 200 {saved_at, version}, or 409 when `version` (a hidden field of the form) is not the newest.
+// A button pressed during a save waits for it, so that the form goes with the version that the save has made.
 // <span data-autosave-stamp role="status"> inside the form shows the state. Any other answer leaves the copy in the browser and is tried again.
 import { csrfHeaders, each, loggedOut, notice, store, word } from "./dom.js";
 
 const PAUSE_MS = 2000;
 const RETRY_MS = 15000;
+const LONGEST_MS = 20000;
 
 function texts(form) {
   const kept = [];
@@ -36,6 +38,7 @@ function start(form) {
   let isBusy = false;
   let isChanged = false;
   let isPaused = false;
+  let waiting = null; // the submit event that came while a save was under way
 
   const show = (state, text) => {
     if (!stamp) return;
@@ -64,12 +67,14 @@ function start(form) {
         body,
         headers: { ...csrfHeaders(form), Accept: "application/json" },
         credentials: "same-origin",
+        signal: AbortSignal.timeout(LONGEST_MS),
       });
       await take(response);
     } catch {
       failed();
     }
     isBusy = false;
+    if (waiting) form.requestSubmit(waiting.submitter);
   }
 
   async function take(response) {
@@ -114,9 +119,11 @@ function start(form) {
     store.set(key, JSON.stringify(texts(form)));
     if (form.dataset.autosave) plan(PAUSE_MS);
   });
-  form.addEventListener("submit", () => {
-    isPaused = true; // the page that answers decides; a failed send leaves the copy for the next visit
+  form.addEventListener("submit", (event) => {
     clearTimeout(timer);
+    waiting = isBusy ? event : null;
+    if (isBusy) event.preventDefault(); // else it would meet its own save as one of another window
+    else isPaused = true; // the page that answers decides; a failed send leaves the copy for the next visit
   });
   window.addEventListener("online", () => plan(0));
 }
