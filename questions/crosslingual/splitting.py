@@ -7,8 +7,8 @@ from typing import NamedTuple
 LONGEST_FORMULA = 1000
 
 _MARKS = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M")
-_WORD = rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*"
-_PIECE = re.compile(rf"\\[A-Za-z]+|\d|{_WORD}|\S")
+WORD = rf"[^\W\d_](?:[^\W\d_]|[{_MARKS}])*"
+_PIECE = re.compile(rf"\\[A-Za-z]+|\d|{WORD}|\S")
 # As pandoc reads a dollar: "$5 and $6" holds no formula, since a space stands before the second one.
 FORMULA = re.compile(
     r"\$\$(?:\\.|[^$\\])+\$\$|\$(?!\s)(?:\\.|[^$\\])+(?<!\s)\$(?!\d)"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Model2Vec writes modules.json too, so that it is asked about first
 KINDS = {
     "crosslingual": (("encoder.json",), "torch", "pip install torch==2.13.0 tokenizers==0.23.3 numpy"),
+    "wordlist": (("wordlist.json",), "numpy", "pip install numpy"),
     "model2vec": (("config.json", "model.safetensors"), "model2vec", "pip install model2vec"),
     "sentence-transformers": (("modules.json",), "sentence_transformers", "pip install sentence-transformers"),
 }
@@ -108,7 +109,7 @@ def _kind_of(path: Path) -> str:
         ) from error
     raise Unusable(
         _(
-            "DUPLICATE_EMBEDDER names %(path)s, which holds no encoder that is known here: none of encoder.json (our own), modules.json (sentence-transformers), config.json with model.safetensors (Model2Vec)."
+            "DUPLICATE_EMBEDDER names %(path)s, which holds no encoder that is known here: none of encoder.json or wordlist.json (our own), modules.json (sentence-transformers), config.json with model.safetensors (Model2Vec)."
         )
         % {"path": path}
     )
@@ -172,6 +173,10 @@ def _open(path: Path) -> Embedder:
         from questions.crosslingual import encoder  # optional extra
 
         return encoder.load(path)
+    if kind == "wordlist":
+        from questions.crosslingual import wordlist  # optional extra
+
+        return wordlist.load(path)
     return SentenceTransformer(path) if kind == "sentence-transformers" else Model2Vec(path)
 
 
