@@ -212,7 +212,8 @@ def accuracy(predicted: Sequence[Ids], gold: Sequence[Ids]) -> float:
 def runs_f1(predicted: Sequence[Ids], gold: Sequence[Ids]) -> float:
     """Return the F1 in percent over maximal runs of one tag, of which both ends and the tag must be right.
 
-    This is what seqeval's entity-level F1 amounts to on tags without B- and I-, as the authors' code scores POS.
+    This is what seqeval's entity-level F1 amounts to on tags without B- and I-, as the authors' code scores POS; but for
+    CCONJ and SCONJ, which seqeval takes for one type, since it reads a tag's first letter as its prefix.
     """
     found = [set(_runs(tags)) for tags in predicted]
     wanted = [set(_runs(tags)) for tags in gold]

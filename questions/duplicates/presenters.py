@@ -136,7 +136,7 @@ def encoder_state() -> EncoderState:
             False,
             _("Only letters and words are compared"),
             _(
-                "No encoder is set, so copies that were translated are not found. To add one, install its library in the worker (for the site's own encoder: pip install torch==2.13.0 tokenizers==0.23.3 numpy) and name a model directory in DUPLICATE_EMBEDDER."
+                "DUPLICATE_EMBEDDER names nothing, so copies that were translated are not found. Let it name a directory made from word lists (questions.crosslingual.wordlist; the worker needs numpy), or one with a pre-trained encoder, whose library the worker then needs."
             ),
         )
     report = vectors.report_of(setting)
