@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -9,9 +10,11 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from grading import checks, engine
 from grading.catalogue import actions as catalogue
@@ -20,6 +23,8 @@ from grading.models import Judgement, ModelSpec, Prediction, Worker
 logger = structlog.get_logger(__name__)
 
 SWEEP_LOCK = 0x47524144  # "GRAD"
+HINTED = "grading-hinted"
+HINT_S = 5  # after so long a message counts as lost; until then one is enough for all who wait
 LONGEST_COUNTDOWN_S = 60
 MOST_AT_A_TIME = 500
 
@@ -27,9 +32,11 @@ MOST_AT_A_TIME = 500
 @shared_task
 def run_check(check_id: str = "") -> None:
     """Work on whatever is due, this check among it; when more is due soon, leave a message for then."""
+    with suppress(RedisError):
+        cache.delete(HINTED)  # before the look: what becomes due after it sends a message of its own
     due_s = engine.current().work()
     if due_s is not None and due_s < LONGEST_COUNTDOWN_S:
-        hint(check_id, countdown_s=max(due_s, 0.5))
+        send_check(check_id, countdown_s=max(due_s, 0.5))
 
 
 @shared_task
@@ -52,7 +59,7 @@ def sweep() -> None:
         is_again_due = Judgement.objects.filter(due_at__lte=Now()).exists()
     logger.info("swept", moved=moved, due=n_due)
     for _worker in range(min(n_due, max(1, n_workers))):
-        hint("")
+        send_check("")
     if is_again_due:
         send(judge_again)
 
@@ -64,7 +71,18 @@ def test_connection(model_id: int, by_id: str) -> None:
     catalogue.run_test(model=model, by=get_user_model().objects.get(pk=by_id))
 
 
-def hint(check_id: str, *, countdown_s: float | None = None) -> None:
+def hint(check_id: str) -> None:
+    """Send a message, unless one is on its way whose worker looks after now: it takes whatever is due then."""
+    try:
+        is_alone = cache.add(HINTED, 1, HINT_S)
+    except RedisError as error:
+        logger.warning("broker_unreachable", error=type(error).__name__)
+        return
+    if is_alone:
+        send_check(check_id)
+
+
+def send_check(check_id: str, *, countdown_s: float | None = None) -> None:
     """Send a message; without a broker the sweep finds the work."""
     send(run_check, check_id, countdown_s=countdown_s, expires_s=settings.SWEEP_INTERVAL_S * 10)
 

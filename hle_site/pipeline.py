@@ -37,7 +37,7 @@ Reaction = Callable[[StatusChange], Callable[[], Any] | None]
 def open_check(change: StatusChange) -> Callable[[], Any]:
     """Plan the difficulty check and hint a worker at it."""
     check = checks.open_check(question=change.question, revision=change.revision, by=change.by)
-    return lambda: grading_tasks.run_check.delay(str(check.pk))
+    return lambda: grading_tasks.hint(str(check.pk))
 
 
 def find_duplicates(change: StatusChange) -> Callable[[], Any]:

@@ -35,7 +35,7 @@ DECISIONS = {
     Outcome.PASS: (CheckStatus.PASSED, Action.PASS_CHECK),
     Outcome.FAIL: (CheckStatus.FAILED, Action.FAIL_CHECK),
 }
-AT_ONCE = 50  # checks in one transaction
+AT_ONCE = 100  # checks in one transaction
 
 
 def settle_ready(keys: Iterable[Key]) -> int:

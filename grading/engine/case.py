@@ -9,10 +9,21 @@ from grading import judging, matching, prompts, refusals
 from grading.enums import OutcomeKind
 from grading.llm import Outcome
 from grading.matching import Result
+from grading.matching.expressions import Expressions, Finding
 from grading.prompts import OptionsOrder
 from questions.models import Revision
 
 JUDGE_TOKENS = 4_096
+SHORT_CHARS = 100  # what is no longer is compared in a moment, whatever it says
+
+
+class _NeedsProcess(Exception):
+    """The two are formulas."""
+
+
+class _NoProcess:
+    def compare(self, key: str, answer: str) -> Finding:
+        raise _NeedsProcess
 
 
 class Opinion(NamedTuple):
@@ -48,6 +59,15 @@ class Case:
     def match(self) -> matching.Match:
         """Compare the labelled final answer with the key."""
         return self._match(self.stated)
+
+    def match_at_once(self) -> matching.Match | None:
+        """As `match` where both are short and no formula is to be compared, which takes a process; else None."""
+        if max(len(self.stated or ""), len(self.key)) > SHORT_CHARS:
+            return None
+        try:
+            return self._match(self.stated, _NoProcess())
+        except _NeedsProcess:
+            return None
 
     def in_letters_of_author(self, answer: str) -> str:
         """The answer as it is stored: a choice by the author's letter, whatever the model saw it under."""
@@ -91,11 +111,12 @@ class Case:
             Result.DIFFERENT if judged.correct else Result.EQUAL
         )
 
-    def _match(self, answer: str | None) -> matching.Match:
+    def _match(self, answer: str | None, expressions: Expressions | None = None) -> matching.Match:
         return matching.match(
             answer_type=self.revision.answer_type,
             key=self.key,
             answer=answer,
             options=self.options,
             question=self.revision.prompt,
+            expressions=expressions,
         )

@@ -29,7 +29,9 @@ from grading.models import Prediction
 logger = structlog.get_logger(__name__)
 
 TICK_S = 1.0
-GATHER_S = 0.25  # answers that come close together are settled together
+GATHER_S = 0.25  # answers that come close together are settled together,
+GATHER_CALLS = 128  # and for so much longer with each so many calls under way, up to LONGEST_GATHER times
+LONGEST_GATHER = 4
 SHORT_WAIT_S = 2.0  # a re-ask that is due so soon is waited for
 LONGEST_RUN_S = 1_800.0  # then the task ends, so that its message is acknowledged long before it would come again
 CLAIM_SHARE = 16  # no claim for less than this part of the places
@@ -224,7 +226,7 @@ class Engine:
         try:
             await asyncio.wait_for(self._news.wait(), seconds)
             if self.flights:  # else nothing can come that would be worth a pause
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(GATHER_S * min(LONGEST_GATHER, 1 + len(self.flights) / GATHER_CALLS))
         except TimeoutError:
             pass
         self._news.clear()

@@ -1,4 +1,4 @@
-"""The one writer of a worker process: batches of 50 rows or 100 ms, each kind one statement, every write fenced."""
+"""The one writer of a worker process: what comes in within 100 ms, each kind one statement, every write fenced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import contextlib
 import json
 import queue
 import threading
-import time
 import uuid
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ logger = structlog.get_logger(__name__)
 
 BATCH_ROWS = 50
 BATCH_S = 0.1
+MOST_ROWS = 100
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)  # an outage of the database must not lose an answer that was paid for
 
 
@@ -78,9 +78,11 @@ class Writer(threading.Thread):
         if first is None:
             connection.close()  # nothing to write: no connection to hold
             return []
-        batch, ends_at = [first], time.monotonic() + BATCH_S
-        while len(batch) < BATCH_ROWS and (left_s := ends_at - time.monotonic()) > 0:
-            item = self._next(left_s)
+        if self._queue.qsize() < BATCH_ROWS:
+            self._is_stopping.wait(BATCH_S)  # to be woken for each row would cost as much as to write it
+        batch = [first]
+        while len(batch) < MOST_ROWS and not self._queue.empty():
+            item = self._queue.get()
             if item is not None:
                 batch.append(item)
         return batch

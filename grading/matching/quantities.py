@@ -21,6 +21,10 @@ ROUNDED_DIGITS = 4  # significant digits from which a rounding of the key counts
 EXACT_TOLERANCE = Fraction(1, 10**12)  # two closed forms worked out to 40 digits
 DEGREES_PER_RADIAN = Fraction("57.29577951308232")
 DEGREES_TOLERANCE = Fraction(1, 1000)
+DEGREES_AGAINST_RADIANS = [
+    (turn * (1 - DEGREES_TOLERANCE), turn * (1 + DEGREES_TOLERANCE))
+    for turn in (DEGREES_PER_RADIAN, 1 / DEGREES_PER_RADIAN)
+]
 MAX_EXPONENT = 400
 MAX_LITERAL_CHARS = 60
 MAX_GAPS = 8
@@ -342,7 +346,7 @@ def _unit_apart(key: Quantity, answer: Quantity) -> bool:
     if key.value == 0 or answer.value == 0 or key.value * answer.value < 0:
         return False
     ratio = answer.value / key.value
-    if any(abs(ratio / turn - 1) < DEGREES_TOLERANCE for turn in (DEGREES_PER_RADIAN, 1 / DEGREES_PER_RADIAN)):
+    if any(low < ratio < high for low, high in DEGREES_AGAINST_RADIANS):
         return True
     power = round(_log10(ratio))
     if power == 0 or abs(ratio / Fraction(10) ** power - 1) > MARGIN:

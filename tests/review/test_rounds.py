@@ -246,7 +246,11 @@ def test_place_is_given_once(in_review: Question, reviewer: Any, second_reviewer
 
 def test_load_is_limited(contributor: Any, reviewer: Any) -> None:
     asked = ("divisors of $50!$", "groups of order 16", "knots with seven crossings", "primes under $10^5$")
-    unlike = (*asked, "trees on nine labelled nodes", "perfect matchings in a cube")  # else they are tries at one question
+    unlike = (
+        *asked,
+        "trees on nine labelled nodes",
+        "perfect matchings in a cube",
+    )  # else they are tries at one question
     questions = [factories.make_in_review(by=contributor, prompt=f"Count the {what}.") for what in unlike]
     for question in questions[:5]:
         take(question, reviewer)

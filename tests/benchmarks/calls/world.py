@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from grading import prompts
 from grading.models import CallPanel, DifficultyCheck, ModelSpec, Panel, PanelMember, Prediction, Provider
-from grading.tasks import run_check
+from grading.tasks import hint
 from questions.models import Question, Revision
 from tests import factories
 
@@ -117,11 +117,11 @@ def _prompt() -> str:
 
 
 def release(checks: list[uuid.UUID]) -> None:
-    """Make the answers due, and send one message a question, as the site does when a test is started."""
+    """Make the answers due, and hint at each question, as the site does when a test is started."""
     hashes = DifficultyCheck.objects.filter(pk__in=checks).values("tested_hash")
     Prediction.objects.filter(tested_hash__in=hashes).update(due_at=timezone.now())
     for pk in checks:
-        run_check.delay(str(pk))
+        hint(str(pk))
 
 
 def is_settled(checks: list[uuid.UUID]) -> bool:
