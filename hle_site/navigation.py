@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from grading import disagreements
 from grading.enums import CheckStatus
@@ -28,28 +28,57 @@ class Waiting(NamedTuple):
     count: int
 
 
-def menu(user: Any, path: str) -> list[tuple[str, str, bool, int]]:
-    """Return the main menu as (label, url, is_current, count)."""
-    entries = [(_("Releases"), reverse("releases:index"))]
-    if user.is_authenticated:
-        entries.insert(0, (_("My questions"), reverse("questions:list")))
-        if user.has_perm("review.view_pool"):
-            entries.insert(1, (_("Review"), reverse("review:dashboard")))
-        if user.has_perm("review.view_desk"):
-            entries.insert(-1, (_("Desk"), reverse("review:desk")))
-        if user.has_perm("questions.view_duplicates"):
-            entries.insert(-1, (_("Duplicates"), reverse("duplicates:index")))
-        if user.has_perm("grading.view_operations"):
-            entries.append((_("Operations"), reverse("grading:operations")))
-        if user.has_perm("grading.view_panels"):
-            entries.append((_("Panels"), reverse("panels:index")))
-        if user.has_perm("grading.view_money"):
-            entries.append((_("Money"), reverse("money:index")))
-        if user.has_perm("accounts.view_people"):
-            entries.append((_("People"), reverse("accounts:people")))
-        if user.has_perm("audit.view_log"):
-            entries.append((_("Audit log"), reverse("accounts:audit")))
-    return [(label, url, path.startswith(url), 0) for label, url in entries]
+class Entry(NamedTuple):
+    """One entry of the main menu; `current` is the value of aria-current, empty for where the reader is not."""
+
+    label: str
+    url: str
+    current: str
+
+
+class Menu(NamedTuple):
+    """The main menu: the work with questions, and apart from it what keeps the site."""
+
+    work: list[Entry]
+    site: list[Entry]
+
+    @property
+    def is_at_site(self) -> bool:
+        """True on a page of the second part."""
+        return any(entry.current for entry in self.site)
+
+
+WORK = (
+    ("", gettext_lazy("My questions"), "questions:list"),
+    ("review.view_pool", gettext_lazy("Review"), "review:dashboard"),
+    ("review.view_desk", gettext_lazy("Desk"), "review:desk"),
+    ("questions.view_duplicates", gettext_lazy("Duplicates"), "duplicates:index"),
+)
+SITE = (
+    ("grading.view_operations", gettext_lazy("Operations"), "grading:operations"),
+    ("grading.view_panels", gettext_lazy("Panels"), "panels:index"),
+    ("grading.view_money", gettext_lazy("Money"), "money:index"),
+    ("accounts.view_people", gettext_lazy("People"), "accounts:people"),
+    ("audit.view_log", gettext_lazy("Audit log"), "accounts:audit"),
+)
+
+
+def menu(user: Any, path: str) -> Menu:
+    """Return the main menu of a person who reads the page at `path`."""
+    work = [(label, reverse(name)) for needed, label, name in WORK if _may_open(user, needed)]
+    site = [(label, reverse(name)) for needed, label, name in SITE if _may_open(user, needed)]
+    work.append((_("Releases"), reverse("releases:index")))
+    # of two addresses that begin alike the longer one is meant
+    nearest = max((url for _label, url in work + site if path.startswith(url)), key=len, default="")
+    return Menu(*([_entry(label, url, path, nearest) for label, url in part] for part in (work, site)))
+
+
+def _may_open(user: Any, needed: str) -> bool:
+    return bool(user.is_authenticated and (not needed or user.has_perm(needed)))
+
+
+def _entry(label: Any, url: str, path: str, nearest: str) -> Entry:
+    return Entry(str(label), url, "" if url != nearest else "page" if url == path else "true")
 
 
 def waiting_for(user: Any) -> list[Waiting]:
