@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import include, path
 
 from hle_site import health, views
+from questions.views import search
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("people/", include("hle_site.accounts.urls")),
     path("inbox/", include("hle_site.notifications.urls")),
     path("questions/", include("questions.urls")),
+    path("search/", search, name="search"),
     path("duplicates/", include("questions.duplicates.urls")),
     path("releases/", include("questions.releases.urls")),
     path("grading/", include("grading.urls")),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from questions.models import Call
 
 MOST_OPTIONS = 26
+LONGEST_QUERY = 200
 # Suggestions only, and the same for everybody: what others typed must not show through a list.
 SUBJECTS = (
     "Algebraic geometry", "Analysis", "Ancient history", "Archaeology", "Art history", "Artificial intelligence",
@@ -337,6 +338,18 @@ class ListForm(forms.Form):
 
     status = forms.ChoiceField(
         label=gettext_lazy("Status"), choices=[("", gettext_lazy("All")), *Status.choices], required=False
+    )
+
+
+class SearchForm(forms.Form):
+    """What is searched for."""
+
+    q = forms.CharField(
+        label=gettext_lazy("Search for"),
+        max_length=LONGEST_QUERY,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "data-key": "/"}),
+        help_text=gettext_lazy("Words, “words in this order”, a handle such as Q-3F09C2, or a piece of LaTeX."),
     )
 
 

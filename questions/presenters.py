@@ -11,6 +11,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import CharField, OuterRef
 from django.db.models.functions import Cast, TruncDay
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,7 +22,7 @@ from questions.enums import Action, ReasonCode, Status
 from questions.models import Attachment, Question, Revision, StatusChange
 
 READ = "question.read"
-FIRST_WORDS = 90
+FIRST_WORDS = 140
 OPENED_BY_OTHERS = (Status.DRAFT, Status.CHECKING, Status.TOO_EASY, Status.ELIGIBLE)
 
 
@@ -115,11 +116,11 @@ def _row(question: Question, now: datetime) -> QuestionRow:
         due_at=question.due_at if question.status == Status.CHANGES_REQUESTED else None,
         is_overdue=question.status == Status.CHANGES_REQUESTED and bool(question.due_at) and question.due_at < now,
         revision=newest.number,
-        flags=_flags(newest),
+        flags=flags(newest),
     )
 
 
-def _flags(revision: Revision) -> list[Any]:
+def flags(revision: Revision) -> list[Any]:
     flags = [revision.get_answer_type_display()]
     if revision.category:
         flags.append(revision.get_category_display())
@@ -370,7 +371,7 @@ def differences(old: Revision, new: Revision, *, with_key: bool) -> list[FieldDi
 
 
 def _title(name: str) -> Any:
-    return str(Revision._meta.get_field(name).verbose_name).capitalize()
+    return capfirst(str(Revision._meta.get_field(name).verbose_name))
 
 
 def shown(source: Any, name: str) -> str:
