@@ -171,6 +171,7 @@ def render_inline(text: str) -> SafeString:
 _GROUP = r"\{([^{}]*)\}"
 _SPOKEN = (
     (re.compile(rf"\\[dt]?frac\s*{_GROUP}\s*{_GROUP}"), lambda found: f"{_part(found[1])}/{_part(found[2])}"),
+    (re.compile(r"\^\s*(?:\\circ(?![a-zA-Z])|\{\s*\\circ\s*\})"), lambda _found: "°"),
     (re.compile(rf"\\sqrt\s*{_GROUP}"), lambda found: f"√{_part(found[1])}"),
     (re.compile(rf"\^\s*(?:{_GROUP}|(\w))"), lambda found: _raised(found, _UPPER, "^")),
     (re.compile(rf"_\s*(?:{_GROUP}|(\w))"), lambda found: _raised(found, _LOWER, "_")),
@@ -191,7 +192,10 @@ _SYMBOLS = dict(
         "Lambda=Λ Xi=Ξ Pi=Π Sigma=Σ Phi=Φ Psi=Ψ Omega=Ω langle=⟨ rangle=⟩ lfloor=⌊ rfloor=⌋ lceil=⌈ rceil=⌉ ",
     )
 )
-_SILENT = {"left", "right", "big", "Big", "displaystyle", "limits", "quad", "qquad"}
+_SILENT = {
+    *(size + side for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")),
+    *("left", "right", "middle", "displaystyle", "textstyle", "limits", "quad", "qquad"),
+}
 _UPPER = str.maketrans("0123456789+-=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ")
 _LOWER = str.maketrans("0123456789+-=()aeijknx", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢⱼₖₙₓ")
 _BLACKBOARD = str.maketrans("CNQRZ", "ℂℕℚℝℤ")

@@ -31,6 +31,7 @@ class DeskRow:
     what: str
     recommendation: str = ""
     hue: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ class _Waiting(NamedTuple):
     what: str
     recommendation: str = ""
     hue: str = ""
+    note: str = ""
 
 
-def _row(question: Question, since: datetime, what: str, recommendation: str, hue: str) -> DeskRow:
+def _row(question: Question, since: datetime, what: str, recommendation: str, hue: str, note: str) -> DeskRow:
     revision = question.newest
     return DeskRow(
         handle=question.handle,
@@ -79,6 +81,7 @@ def _row(question: Question, since: datetime, what: str, recommendation: str, hu
         what=what,
         recommendation=recommendation,
         hue=hue,
+        note=note,
     )
 
 
@@ -142,7 +145,8 @@ def _understaffed(readable: QuerySet[Question]) -> list[_Waiting]:
         _Waiting(
             round_.question,
             round_.opened_at,
-            _("%(round)s: %(active)d of %(quorum)d places taken")
+            _("Invite"),
+            note=_("%(round)s, %(active)d of %(quorum)d places taken")
             % {"round": round_.get_kind_display(), "active": round_.active, "quorum": round_.quorum},
         )
         for round_ in rounds

@@ -41,7 +41,8 @@ def desk(request: HttpRequest) -> HttpResponse:
     """What waits for organisers."""
     if not request.user.has_perm("review.view_desk"):
         raise PermissionDenied
-    return render(request, "review/desk.html", {"lists": desks.lists(request.user)})
+    context = {"lists": desks.lists(request.user), "may_act": request.user.has_role(Role.ORGANISER)}
+    return render(request, "review/desk.html", context)
 
 
 def _readable(request: HttpRequest, pk: Any) -> Question:
