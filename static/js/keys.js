@@ -29,6 +29,7 @@ function scale(event) {
 function use(element) {
   if (element.matches("input, textarea, select")) element.focus();
   else element.click();
+  if (element.matches("details[open] > summary")) (element.parentElement.querySelector("textarea") ?? element).focus();
 }
 
 function list() {
@@ -47,7 +48,8 @@ function list() {
   }
   if (document.querySelector("[data-scale]")) row("0 … 9", word("key-scale"));
   if (document.querySelector("main form")) row("Ctrl Enter", word("key-submit"));
-  for (const element of document.querySelectorAll("[data-key]")) {
+  const keys = new Map([...document.querySelectorAll("[data-key]")].reverse().map((element) => [element.dataset.key, element]));
+  for (const element of [...keys.values()].reverse()) {
     row(element.dataset.key, element.dataset.keyLabel ?? (element.dataset.key === "/" ? word("key-search") : element.textContent.trim()));
   }
   const label = make("label", { class: "choice" });

@@ -1,11 +1,13 @@
-// Menus are <details data-menu>: they work without script; here they close by Escape and by a click beside them. The choice of colours.
+// Menus are <details data-menu>: they work without script; here they close by Escape and when a click or the focus goes elsewhere. The choice of colours.
 import { store } from "./dom.js";
 
 const opened = () => document.querySelectorAll("details[data-menu][open]");
 
-document.addEventListener("click", (event) => {
+const closeOthers = (event) => {
   for (const menu of opened()) if (!menu.contains(event.target)) menu.open = false;
-});
+};
+document.addEventListener("click", closeOthers);
+document.addEventListener("focusin", closeOthers);
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const menu of opened()) {
