@@ -43,13 +43,18 @@ class WordList:
     """Translations by language, word by word, and the weights of runs of characters."""
 
     dimensions = DIMENSIONS
-    threshold = THRESHOLD
+    is_across_only = True  # within a language letters and words are compared anyway, and texts of a subject are alike
 
     def __init__(
-        self, name: str, pivot: str, translations: Mapping[str, Mapping[str, str]], weights: Mapping[str, float]
+        self,
+        name: str,
+        pivot: str,
+        translations: Mapping[str, Mapping[str, str]],
+        weights: Mapping[str, float],
+        threshold: float = THRESHOLD,
     ) -> None:
         """Take for each language but the pivot its words and what they are there, all without case."""
-        self.name, self.languages = name, frozenset({pivot, *translations})
+        self.name, self.languages, self.threshold = name, frozenset({pivot, *translations}), threshold
         self._translations, self._weights = translations, weights
 
     def embed(self, texts: Sequence[str], languages: Sequence[str]) -> Vectors:
@@ -82,7 +87,9 @@ def box(run: str) -> tuple[int, int]:
     return value % DIMENSIONS, 1 if value >> 31 else -1
 
 
-def build(corpus: Sequence[str], dictionaries: Sequence[Dictionary], out: Path) -> WordList:
+def build(
+    corpus: Sequence[str], dictionaries: Sequence[Dictionary], out: Path, *, threshold: float = THRESHOLD
+) -> WordList:
     """Write the directory `out` from sentences of the pivot language and dictionaries, and return what it holds.
 
     Raises WordListError when `out` holds a list already, or no language stands in all dictionaries.
@@ -94,6 +101,7 @@ def build(corpus: Sequence[str], dictionaries: Sequence[Dictionary], out: Path) 
     state = {
         "format": FORMAT,
         "pivot": pivot,
+        "threshold": threshold,
         "translations": translations(dictionaries, pivot),
         "weights": {run: round(math.log(1 + len(corpus) / lines), 4) for run, lines in sorted(held.items())},
     }
@@ -135,7 +143,8 @@ def load(directory: Path) -> WordList:
         if state["format"] != FORMAT:
             raise WordListError(f"{directory} is of format {state['format']}, not {FORMAT}. Build it again.")
         name = f"wordlist-{hashlib.sha256(content).hexdigest()[:12]}"
-        return WordList(name, state["pivot"], dict(state["translations"]), dict(state["weights"]))
+        parts = dict(state["translations"]), dict(state["weights"]), float(state["threshold"])
+        return WordList(name, state["pivot"], *parts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WordListError(f"{directory} holds no readable word list: {error!r}. Build it again.") from error
 
@@ -145,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         dictionaries = [read_dictionary(path) for path in options.dictionary]
-        found = build(read_corpus(options.corpus, options.column), dictionaries, options.out)
+        corpus = read_corpus(options.corpus, options.column)
+        found = build(corpus, dictionaries, options.out, threshold=options.threshold)
     except (CorpusError, WordListError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -165,6 +175,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--dictionary", type=Path, action="append", required=True, metavar="FILE", help="may be repeated"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIRECTORY")
+    parser.add_argument("--threshold", type=float, default=THRESHOLD, help="cosine from which a pair is shown")
     return parser.parse_args(arguments)
 
 

@@ -40,7 +40,7 @@ class Embedder(Protocol):
 
     `name` is the version of the model, stored with each vector: its kind and a hash of its content, at most 100 letters.
     `languages` are those that it was made for, None for any. An embedder may also say `threshold`, the cosine from which two
-    texts are to be shown as a pair; without it DUPLICATE_COSINE holds.
+    texts are to be shown as a pair; without it DUPLICATE_COSINE holds. With `is_across_only` texts of one language make none.
     """
 
     name: str

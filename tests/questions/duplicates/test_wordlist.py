@@ -14,7 +14,7 @@ from questions import tasks
 from questions.crosslingual import wordlist
 from questions.crosslingual.corpora import Dictionary
 from questions.duplicates import embedders
-from questions.models import DuplicatePair
+from questions.models import DuplicatePair, TextVector
 from tests.questions.duplicates.conftest import ENGLISH, FAR, GERMAN, NEAR, ONE
 from tests.questions.duplicates.word_bag import ENGLISH as OF_GERMAN
 
@@ -102,7 +102,17 @@ def test_dictionaries_without_a_common_language_are_refused() -> None:
         wordlist.pivot_of([Dictionary(("de", "en"), []), Dictionary(("fr", "es"), [])])
 
 
-@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"format": 1}', b'{"format": 2}', b'{"format": 1, "pivot": "en"}'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"{",
+        b"[]",
+        b'{"format": 1}',
+        b'{"format": 2}',
+        b'{"format": 1, "pivot": "en"}',
+        b'{"format": 1, "pivot": "en", "translations": {}, "weights": {}, "threshold": null}',
+    ],
+)
 def test_damaged_directory_is_refused_in_words(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "wordlist.json").write_bytes(damage)
 
@@ -120,7 +130,8 @@ def files(tmp_path: Path) -> Path:
 
 def arguments(files: Path) -> list[str]:
     given = {"corpus": "en.txt", "dictionary": "de.tsv", "out": "model"}
-    return [part for name, value in given.items() for part in (f"--{name}", str(files / value))]
+    paths = [part for name, value in given.items() for part in (f"--{name}", str(files / value))]
+    return [*paths, "--threshold", "0.6"]
 
 
 def test_command_makes_a_directory_without_pytorch(files: Path) -> None:
@@ -133,6 +144,7 @@ def test_command_makes_a_directory_without_pytorch(files: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{files / 'model'} holds {wordlist.load(files / 'model').name} for de, en.\n"
+    assert wordlist.load(files / "model").threshold == 0.6
 
 
 def test_command_says_what_is_wrong_and_writes_over_nothing(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,3 +173,15 @@ def test_a_translation_is_found_with_nothing_else_set(tested: Any, settings: Any
     assert {pair.first, pair.second} == {english, german}
     assert pair.model == wordlist.load(directory).name
     assert 0.9 < pair.score <= 1
+
+
+@pytest.mark.django_db
+def test_texts_of_one_language_are_left_to_letters_and_words(tested: Any, settings: Any, directory: Path) -> None:
+    settings.DUPLICATE_EMBEDDER = str(directory)
+    tested(ONE)
+    tested(NEAR)
+
+    tasks.embed_texts()
+
+    assert TextVector.objects.count() == 2
+    assert not DuplicatePair.objects.exists()
