@@ -30,10 +30,17 @@ def judge_by_person(*, prediction: Prediction, question: Question, by: Any, verd
     """
     if not by.has_perm("grading.judge_answer", question):
         raise PermissionDenied("judge an answer")
+    _hold_checks(prediction)
     if Prediction.objects.select_for_update().get(pk=prediction.pk).decided_by == DecidedBy.PERSON:
         raise Refused([_("Somebody else has decided this answer meanwhile.")])
     _decide(prediction, by=by, verdict=verdict, reason=reason)
     return _follow(prediction, question, by=by, reason=reason)
+
+
+def _hold_checks(prediction: Prediction) -> None:
+    """Lock the live checks before their answer, as all do who ask again; the other way round two would wait for each other."""
+    live = DifficultyCheck.objects.live().filter(tested_hash=prediction.tested_hash, panel=prediction.panel_id)
+    list(live.order_by("pk").select_for_update())
 
 
 def _decide(prediction: Prediction, *, by: Any, verdict: str, reason: str) -> None:
@@ -118,6 +125,7 @@ def resolve_contest(*, contest: Contest, by: Any, is_upheld: bool, resolution: s
     log.record("contest.uphold" if is_upheld else "contest.dismiss", by=by, on=contest, reason=resolution)
     if not is_upheld:
         return "dismissed"
+    _hold_checks(contest.prediction)
     _decide(contest.prediction, by=by, verdict=Verdict.INCORRECT, reason=resolution)
     why = _("Contest upheld: %(why)s") % {"why": resolution}
     return _follow(contest.prediction, question, by=by, reason=why)
