@@ -88,6 +88,7 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
         head = data["panel"]
         judge, rows = models[head["judge"]], data["models"]
         second_judge = models[head["second_judge"]] if head.get("second_judge") else None
+        substitutes = {name: models[row["substitute"]] for name, row in rows.items() if row.get("substitute")}
     except (KeyError, AttributeError, TypeError) as error:
         raise PanelRefused(
             f"The file lacks an entry: {error}. It needs [panel], [providers.NAME] and [models.NAME]."
@@ -99,6 +100,7 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
     members = [name for name in rows if rows[name].get("wave")]
     if not members:
         raise PanelRefused("No model has a wave: give at least one model `wave = 1`.")
+    _refuse_waves({name: rows[name]["wave"] for name in members})
     newest = Panel.objects.filter(slug=head["slug"]).order_by("-version").first()
     panel = Panel.objects.create(
         slug=head["slug"],
@@ -115,7 +117,7 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
             position=position,
             for_text=rows[name].get("for_text", True),
             for_images=rows[name].get("takes_images", False),
-            substitute=models[rows[name]["substitute"]] if rows[name].get("substitute") else None,
+            substitute=substitutes.get(name),
         )
         for position, name in enumerate(members)
     )
@@ -123,6 +125,15 @@ def load(data: dict[str, Any], *, call: Call, by: Any) -> Panel:
     CallPanel.objects.update_or_create(call=call, defaults={"panel": panel, "policy": policy})
     log.record("panel.load", by=by, on=panel, after=str(panel.version))
     return panel
+
+
+def _refuse_waves(waves: dict[str, Any]) -> None:
+    for name, wave in waves.items():
+        if type(wave) is not int:
+            raise PanelRefused(f"models.{name}: wave is {wave!r}; give a number from 1.")
+    numbers = sorted(set(waves.values()))
+    if numbers != list(range(1, len(numbers) + 1)):
+        raise PanelRefused(f"The waves are {', '.join(map(str, numbers))}: number them from 1 without a gap.")
 
 
 ADDRESSES = {
@@ -182,6 +193,8 @@ def _model(name: str, row: dict[str, Any], providers: dict[str, Provider]) -> Mo
             f"models.{name}: it has answered questions, so what it is sent stays "
             f"({', '.join(rules.changed_fields(old, spec))}): give the changed model another name."
         )
+    if old is not None and rules.is_price_unversioned(old, spec):
+        raise PanelRefused(f"models.{name}: its price has changed: give price_version a new value, such as its date.")
     spec.save()
     return spec
 

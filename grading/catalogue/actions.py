@@ -102,8 +102,7 @@ def _refuse_change_of_used(old: ModelSpec, new: ModelSpec) -> None:
                 % {"model": old, "fields": ", ".join(changed)}
             ]
         )
-    is_dearer = any(getattr(old, name) != getattr(new, name) for name in rules.PRICE_FIELDS)
-    if is_dearer and old.price_version == new.price_version:
+    if rules.is_price_unversioned(old, new):
         raise Refused([_("The price has changed: give the price list a new version, such as its date.")])
 
 

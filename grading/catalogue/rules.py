@@ -61,6 +61,12 @@ def changed_fields(old: ModelSpec, new: ModelSpec) -> list[str]:
     return [name for name in SENT_FIELDS if getattr(old, name) != getattr(new, name)]
 
 
+def is_price_unversioned(old: ModelSpec, new: ModelSpec) -> bool:
+    """True when a price differs and the version of the price list does not: costs name the version alone."""
+    is_changed = any(getattr(old, name) != getattr(new, name) for name in PRICE_FIELDS)
+    return is_changed and old.price_version == new.price_version
+
+
 def is_model_used(model: ModelSpec) -> bool:
     """True when the model has answered or judged anything."""
     return (

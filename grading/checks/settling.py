@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -21,6 +22,7 @@ from grading.enums import JUDGE_DETAIL, CheckStatus, OutcomeKind, PredictionStat
 from grading.models import DifficultyCheck, Prediction
 from grading.policy import Outcome
 from hle_site.audit import log
+from hle_site.notifications import outbox
 from questions import workflow
 from questions.enums import Action, Status
 from questions.models import Revision
@@ -211,6 +213,19 @@ def _park(check: DifficultyCheck, standing: Standing) -> None:
     check.parked_times += 1
     check.save(update_fields=["status", "parked_reason", "parked_times", "due_at"])
     log.record("check.park", by=None, on=check, after=CheckStatus.PARKED, reason=check.parked_reason)
+    if check.due_at is None and not check.is_exempt:
+        _tell_that_a_person_is_needed(check)
+
+
+def _tell_that_a_person_is_needed(check: DifficultyCheck) -> None:
+    outbox.notify(
+        recipient=check.question.contributor,
+        kind="check_parked",
+        key=f"{check.pk}:{check.parked_times}",
+        subject=_("%(handle)s: no verdict yet") % {"handle": check.question.handle},
+        body=_("Not every model gave an answer that counts, and an organiser has to look at it. No try is used."),
+        path=reverse("grading:check", args=[check.question_id]),
+    )
 
 
 def _passes(row: Prediction) -> bool:

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.urls import reverse
 
 from grading import checks, evidence, readiness
 from grading.enums import CheckStatus, DecidedBy, OutcomeKind, PredictionState, Verdict
 from grading.models import Contest, DifficultyCheck, Prediction
 from hle_site import pipeline
 from hle_site.audit.models import AuditEvent
+from hle_site.notifications.models import Notice
 from questions import actions, guards
 from questions.enums import Status
 from questions.models import Question, StatusChange
@@ -104,6 +106,8 @@ def test_what_does_not_pass_by_itself_waits_for_a_person(contributor: Any, outco
     check.refresh_from_db()
 
     assert (check.status, check.due_at) == (CheckStatus.PARKED, None)
+    notices = Notice.objects.filter(recipient=contributor, kind="check_parked")
+    assert [notice.path for notice in notices] == [reverse("grading:check", args=[question.pk])]
 
 
 def test_automatic_retries_end(contributor: Any, settings: Any) -> None:

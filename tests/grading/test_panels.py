@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from grading import panels
-from grading.models import Panel, Provider
+from grading.models import ModelSpec, Panel, Provider
 from questions.models import Call
 from tests.factories import default_call
 
@@ -60,6 +60,19 @@ def test_load_makes_the_next_version_and_the_call_uses_it(organiser: Any, allowe
     assert Provider.objects.get(slug="acme").no_training_by == organiser
 
 
+def test_new_price_in_a_file_needs_a_new_version_of_the_list(organiser: Any, allowed: None) -> None:
+    panels.load(tomllib.loads(FILE), call=default_call(), by=organiser)
+    dearer = FILE.replace("usd_per_million_in = 0.25", "usd_per_million_in = 0.50")
+
+    with pytest.raises(panels.PanelRefused, match="its price has changed"):
+        panels.load(tomllib.loads(dearer), call=default_call(), by=organiser)
+    panels.load(
+        tomllib.loads(dearer.replace("0.50", '0.50\nprice_version = "later"')), call=default_call(), by=organiser
+    )
+
+    assert str(ModelSpec.objects.get(label="quick").usd_per_million_in) == "0.5000"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
@@ -72,6 +85,9 @@ def test_load_makes_the_next_version_and_the_call_uses_it(organiser: Any, allowe
         ("usd_per_million_in", "price", "models.quick: price is not known"),
         ('judge = "judge"', 'judge = "nobody"', "nobody"),
         ("usd_per_million_in = 0.25", 'usd_per_million_in = "cheap"', "cheap"),
+        ("wave = 2", 'wave = "second"', "models.deep: wave is 'second'"),
+        ("wave = 2", "wave = 3", "The waves are 1, 3: number them from 1 without a gap."),
+        ("wave = 2", 'wave = 2\nsubstitute = "nobody"', "nobody"),
     ],
 )
 def test_load_refuses_with_the_entry_and_stores_nothing(
