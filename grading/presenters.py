@@ -23,6 +23,7 @@ from hle_site import lookups
 from questions.models import Question
 
 SHOWN_REPLY = 20_000
+PLACE_STEP = 5
 RECENT = 20
 
 
@@ -300,8 +301,13 @@ class _Reader:
 
 
 def _place(check: DifficultyCheck, rows: list[Prediction]) -> int | None:
-    """The place in the queue of the first answer that was not asked for yet, if there is one."""
-    return 1 + waiting.ahead(check) if check.is_live and any(map(tags.is_queued, rows)) else None
+    """The place in the queue of the first answer that was not asked for yet, if there is one.
+
+    Rounded up, since the exact place would tell how much others send in, and when.
+    """
+    if not check.is_live or not any(map(tags.is_queued, rows)):
+        return None
+    return -(-(1 + waiting.ahead(check)) // PLACE_STEP) * PLACE_STEP
 
 
 def _summary(check: DifficultyCheck, seats: Sequence[Seat], rows: list[Prediction]) -> str:

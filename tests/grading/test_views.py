@@ -57,7 +57,7 @@ def test_live_check_polls_and_a_finished_one_does_not(client_of: Sign, contribut
         False,
     ]
     assert ["<html" in text for text in texts] == [False, False]
-    assert "place 1 in the queue" in texts[0]
+    assert "among the first 5 in the queue" in texts[0]
 
 
 def test_unchanged_panel_is_304_until_something_changes(client_of: Sign, contributor: Any) -> None:
