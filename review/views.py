@@ -286,7 +286,7 @@ def reply(request: HttpRequest, pk: Any) -> HttpResponse:
 
 def _back(request: HttpRequest, round_: Round) -> str:
     wished = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(wished, allowed_hosts=None):
+    if wished.startswith("/") and url_has_allowed_host_and_scheme(wished, allowed_hosts=None):
         return wished
     return reverse("questions:detail", args=[round_.question_id])
 

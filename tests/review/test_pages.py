@@ -443,13 +443,16 @@ def test_contributor_replies_and_appeals(
     )
 
 
+@pytest.mark.parametrize(
+    "place", ["https://example.com/", "//example.com/", "👩🏽", "review:desk", "\r\n", "a" * 9_000]
+)
 def test_reply_leads_back_only_within_the_site(
-    client_of: SignIn, awaiting: Question, contributor: Any, organiser: Any
+    client_of: SignIn, awaiting: Question, contributor: Any, organiser: Any, place: str
 ) -> None:
     actions.decide(question=awaiting, by=organiser, outcome="reject", reason="Searchable.", reason_code="too_easy")
     round_ = Round.objects.get(question=awaiting, number=2)
 
-    answer = client_of(contributor).post(at("reply", round_), {"text": "Hello.", "next": "https://example.com/"})
+    answer = client_of(contributor).post(at("reply", round_), {"text": "Hello.", "next": place})
 
     assert answer.url == reverse("questions:detail", args=[awaiting.pk])
 
