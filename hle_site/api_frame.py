@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.defaults import page_not_found, server_error
 from rest_framework import exceptions
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
@@ -15,6 +17,8 @@ from questions.actions import EditConflict
 from questions.workflow import InvalidTransition, Refused
 from review.actions import EditConflict as ReviewConflict
 
+UNKNOWN = gettext_lazy("There is nothing here that you may see.")
+
 
 class KeysetPagination(CursorPagination):
     """Pages by key, newest first; no totals."""
@@ -22,6 +26,44 @@ class KeysetPagination(CursorPagination):
     ordering = ("-created_at", "-id")
     page_size_query_param = "page_size"
     max_page_size = 100
+
+
+REFUSAL = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message"],
+            "properties": {"code": {"type": "string"}, "message": {"type": "string"}},
+            "additionalProperties": True,
+        }
+    },
+}
+
+
+def describe_refusals(result: dict[str, Any], **_kwargs: object) -> dict[str, Any]:
+    """Add to each operation of the schema what a refusal looks like."""
+    result["components"]["schemas"]["Refusal"] = REFUSAL
+    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    for path in result["paths"].values():
+        for operation in path.values():
+            operation["responses"]["4XX"] = {"description": "Refused, with the reason", "content": content}
+    return result
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an address that does not exist, under the API in its shape."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    return JsonResponse({"error": {"code": "not_found", "message": UNKNOWN}}, status=404)
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """Answer after an error of ours, under the API in its shape; its log line has the id of the request."""
+    if not request.path.startswith("/api/"):
+        return server_error(request)
+    return JsonResponse({"error": {"code": "error", "message": _("The site failed. It has been noted.")}}, status=500)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -43,7 +85,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         }
     elif isinstance(error, exceptions.NotFound):
         # one answer for what is unknown and what is hidden
-        response.data = {"error": {"code": "not_found", "message": _("There is nothing here that you may see.")}}
+        response.data = {"error": {"code": "not_found", "message": UNKNOWN}}
     else:
         response.data = {"error": {"code": error.default_code, "message": str(error.detail)}}
     return response

@@ -281,6 +281,10 @@ SPECTACULAR_SETTINGS = {
     "TITLE": SITE_NAME,
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "hle_site.api_frame.describe_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {  # four kinds of status in one schema
         "QuestionStatus": "questions.enums.Status",
         "CheckStatus": "grading.enums.CheckStatus",

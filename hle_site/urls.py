@@ -24,5 +24,8 @@ urlpatterns = [
     path("api/", include("hle_site.api")),
 ]
 
+handler404 = "hle_site.api_frame.not_found"
+handler500 = "hle_site.api_frame.failed"
+
 if settings.IS_DEMO:
     urlpatterns += [path("demo/", include("hle_site.demo.urls"))]

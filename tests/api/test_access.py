@@ -1,5 +1,6 @@
 """Who may call the API at all: tokens, scopes, sessions with CSRF, one shape of errors."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -121,3 +122,33 @@ def test_the_schema_opens_for_signed_in_people(contributor: Any, session_client:
     assert APIClient().get("/api/schema/").status_code == 401
     assert answer.status_code == 200
     assert b"/api/v1/questions/{id}/start-check/" in answer.content
+
+
+def test_the_schema_tells_how_each_operation_refuses(contributor: Any, session_client: Any) -> None:
+    schema = json.loads(session_client(contributor).get("/api/schema/", {"format": "json"}).content)
+
+    operations = [operation for path in schema["paths"].values() for operation in path.values()]
+    assert len(operations) > 30
+    assert [one["operationId"] for one in operations if "4XX" not in one["responses"]] == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/v1/review/rounds/null,null/take/", "/api/"])
+def test_an_unknown_address_answers_in_the_shape_of_the_api(contributor: Any, path: str) -> None:
+    answer = token_client(contributor, "review").get(path)
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+def test_an_error_of_ours_answers_in_the_shape_of_the_api(contributor: Any, monkeypatch: Any) -> None:
+    def fail(*_values: Any) -> None:
+        raise RuntimeError("broken")
+
+    client = token_client(contributor, "draft")
+    client.raise_request_exception = False
+    monkeypatch.setattr("questions.querysets.QuestionQuerySet.visible_to", fail)
+    monkeypatch.setattr("questions.querysets.QuestionQuerySet.at_work_for", fail)
+
+    answer = client.get(LISTS["draft"])
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "error")
