@@ -110,10 +110,10 @@ class Sheet:
         self.text(place, text, size, colour)
 
     def png(self) -> bytes:
-        reduced = self.image.resize(self.size, Image.Resampling.LANCZOS)
+        reduced = self.image.reduce(OVERSAMPLING)
         ImageDraw.Draw(reduced).rectangle((0, 0, self.size[0] - 1, self.size[1] - 1), outline=GRID)
         file = io.BytesIO()
-        reduced.save(file, "PNG", optimize=True)
+        reduced.save(file, "PNG")
         return file.getvalue()
 
     def _disc(self, centre: Point, radius: float, colour: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
+from django.db import connection
 
 from grading import checks, engine, evidence
 from grading.enums import CheckStatus
@@ -35,6 +39,7 @@ Say = Callable[[str], None]
 DONE = "demo.seed"
 VERSION = "0.1.0-demo"
 LONGEST_CHECK_S = 120
+PEOPLE_AT_ONCE = 3
 KIND = {1: RoundKind.FIRST, 2: RoundKind.SECOND}
 # The first words of each point of the checklist, as the content names them.
 POINTS = {check.field.removeprefix("is_"): check.field for check in rubric.CHECKLIST}
@@ -92,7 +97,8 @@ class Seed:
             self.people[person.key] = _account(person, password, self.call)
         self.say(f"{len(self.people)} people signed up")
         self._write()
-        self._test([item for item in QUESTIONS if item.target != Status.DRAFT])
+        with self._tested([item for item in QUESTIONS if item.target != Status.DRAFT]):
+            pass
         self._submit([item for item in QUESTIONS if item.target in SUBMITTED])
         self._review()
         self._decide()
@@ -109,25 +115,35 @@ class Seed:
             self.questions[item.key] = actions.create(call=self.call, by=by, content=_tested_part(item, by))
         self.say(f"{len(QUESTIONS)} questions written")
 
-    def _test(self, items: Iterable[DemoQuestion]) -> None:
-        items = list(items)
-        version = self.call.contributor_terms.version
-        for item in items:
-            by = self.people[item.author]
-            actions.start_check(question=self._fresh(item), by=by, terms_version=version)
-        pipeline.sweep()
-        _work_off()
+    @contextmanager
+    def _tested(self, items: list[DemoQuestion]) -> Iterator[None]:
+        """Start the tests of questions and see them settled at the end; a worker goes on with them meanwhile."""
+        all_started = threading.Event()
+        with ThreadPoolExecutor(1) as worker:
+            settled = worker.submit(_in_own_connection, _work_off, all_started)
+            try:
+                _together(self._start_test, items)
+                yield
+            finally:
+                all_started.set()
+            settled.result()
         self.say(f"{len(items)} questions tested against the simulated models")
 
-    def _submit(self, items: Iterable[DemoQuestion]) -> None:
-        for item in items:
-            by, question = self.people[item.author], self._fresh(item)
-            actions.save(question=question, by=by, content=_supporting_part(item))
-            self._hand_in(item)
+    def _start_test(self, item: DemoQuestion) -> None:
+        version = self.call.contributor_terms.version
+        actions.start_check(question=self._fresh(item), by=self.people[item.author], terms_version=version)
+
+    def _submit(self, items: list[DemoQuestion]) -> None:
+        _together(self._complete, items)
         for item in QUESTIONS:
             if item.target == Status.WITHDRAWN and item.decision:
                 self._withdraw(item, item.decision.reason)
         self.say("questions submitted for review")
+
+    def _complete(self, item: DemoQuestion) -> None:
+        content = _supporting_part(item)
+        actions.save(question=self._fresh(item), by=self.people[item.author], content=content)
+        self._hand_in(item)
 
     def _hand_in(self, item: DemoQuestion) -> None:
         version = self.call.data_licence.version
@@ -136,7 +152,6 @@ class Seed:
             reason = "I worked it out once more and come to the same answer."
             checks.confirm_key(question=question, by=self.people[item.author], reason=reason)
         actions.submit_for_review(question=question, by=self.people[item.author], licence_version=version)
-        pipeline.sweep()
 
     def _withdraw(self, item: DemoQuestion, reason: str) -> None:
         actions.withdraw(question=self._fresh(item), by=self.people[item.author], reason=reason)
@@ -149,19 +164,22 @@ class Seed:
         self._comment([item for item in QUESTIONS if item.target != Status.DUPLICATE])
         for item in reworded:
             self._reword(item)
-        self._test(reworded)
+        with self._tested(reworded):
+            self._review_round(2, revision=1)
         for item in reworded:
             self._hand_in(item)
         self._review_round(1, revision=2)
-        self._review_round(2, revision=1)
         self._review_round(2, revision=2)
+        pipeline.sweep()
         self.say(f"{sum(len(item.reviews) for item in QUESTIONS)} reviews written")
 
     def _review_round(self, number: int, *, revision: int) -> None:
-        for item in QUESTIONS:
+        def write(item: DemoQuestion) -> None:
             for review in item.reviews:
                 if (review.round, review.revision) == (number, revision):
                     self._write_review(item, review)
+
+        _together(write, QUESTIONS)
 
     def _write_review(self, item: DemoQuestion, review: DemoReview) -> None:
         by = self.people[review.reviewer]
@@ -185,7 +203,6 @@ class Seed:
             **points,
         }
         reviewing.submit_review(assignment=place, by=by, content=content)
-        pipeline.sweep()
 
     def _comment(self, items: Iterable[DemoQuestion]) -> None:
         for item in items:
@@ -346,12 +363,32 @@ def _take_place(round_: Round, by: User) -> Assignment:
     return assignment.take(round_=round_, by=by)
 
 
-def _work_off() -> None:
+def _together(act: Callable[[DemoQuestion], None], items: Sequence[DemoQuestion]) -> None:
+    """Do one thing with each question, some people at a time."""
+
+    def do_share(number: int) -> None:
+        for item in items[number::PEOPLE_AT_ONCE]:
+            act(item)
+
+    with ThreadPoolExecutor(PEOPLE_AT_ONCE) as people:
+        shares = [people.submit(_in_own_connection, do_share, number) for number in range(PEOPLE_AT_ONCE)]
+        for share in shares:
+            share.result()
+
+
+def _in_own_connection(act: Callable[[Any], None], what: Any) -> None:
+    try:
+        act(what)
+    finally:
+        connection.close()
+
+
+def _work_off(all_started: threading.Event) -> None:
     """Do here what a worker does, until every check has a verdict or is parked."""
     unsettled = DifficultyCheck.objects.filter(status__in=[CheckStatus.QUEUED, CheckStatus.RUNNING])
     deadline = time.monotonic() + LONGEST_CHECK_S
-    while unsettled.exists():
+    while not all_started.is_set() or unsettled.exists():
         if time.monotonic() > deadline:
             raise Unfinished(f"{unsettled.count()} checks were not settled after {LONGEST_CHECK_S} s")
         due_s = engine.current().work()
-        time.sleep(min(max(due_s or 0, 0.02), 1))
+        time.sleep(min(max(due_s or 0, 0.1), 1))
