@@ -54,6 +54,10 @@ def save_review(*, assignment: Assignment, by: Any, content: Mapping[str, Any], 
     round_ = rounds.lock_round(assignment.round)
     locked = own(assignment, by, *OPEN_ASSIGNMENTS)
     _require_scorable(locked, round_)
+    return _keep(locked, content, version)
+
+
+def _keep(locked: Assignment, content: Mapping[str, Any], version: int | None) -> Review:
     review, is_new = Review.objects.get_or_create(assignment=locked)
     if version is not None and version != (0 if is_new else review.version):
         raise EditConflict(review)
@@ -88,11 +92,12 @@ def submit_review(
     """
     rounds.lock_question(assignment.round.question)
     round_ = rounds.lock_round(assignment.round)
-    if content is not None:
-        save_review(assignment=assignment, by=by, content=content, version=version)
     locked = own(assignment, by, *OPEN_ASSIGNMENTS)
     _require_scorable(locked, round_)
-    review = Review.objects.filter(assignment=locked).first() or Review(assignment=locked)
+    if content is not None:
+        review = _keep(locked, content, version)
+    else:
+        review = Review.objects.filter(assignment=locked).first() or Review(assignment=locked)
     missing = missing_in(review, round_)
     if missing:
         raise Refused(missing)
