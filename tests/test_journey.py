@@ -32,6 +32,41 @@ RATIONALE = (
     "The terms of this sequence grow like $c^{2^n}$ with $c$ about $1.264$. The logarithm to base ten of $c$ is about "
     "$0.1018$, so the number of digits passes a thousand when $2^n$ passes about $9820$, which first happens at $n = 14$."
 )
+# the main pages of each person; "" is a visitor, and " > " follows the first such link of the page
+PAGES = {
+    "": ("/", "/accounts/login/", "/accounts/signup/", "/releases/ > .release-card h2 a", "/nowhere/"),
+    "contributor1": (
+        "/",
+        "/questions/",
+        "/questions/ > .row-title",
+        "/questions/?status=draft > .row-title",
+        "/search/?q=picture",
+        "/search/?q=nothing-holds-this",
+        "/inbox/",
+        "/people/me/",
+        "/people/me/tokens/",
+    ),
+    "reviewer1": ("/", "/review/", "/review/?tab=done > .row-title a"),
+    "senior": ("/review/?tab=adjudicate", "/review/?tab=done > .row-title a"),
+    "organiser1": (
+        "/",
+        "/review/desk/ > .row-title a",
+        "/duplicates/",
+        "/grading/operations/",
+        "/grading/disagreements/",
+        "/panels/",
+        "/panels/new/",
+        "/panels/providers/simulated/",
+        "/money/",
+        "/people/all/ > tbody a",
+        "/people/audit/",
+        "/releases/new/",
+        "/releases/errata/",
+    ),
+    "auditor": ("/", "/review/desk/", "/money/"),
+    "administrator": ("/", "/people/all/"),
+    "researcher": ("/releases/0.1.0-demo/ > th a[href*=items]",),
+}
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
 
 
@@ -109,13 +144,34 @@ class Walk:
 
     def accessible(self) -> None:
         """Ask axe about the page."""
+        self.page.wait_for_timeout(300)  # colours that fade are measured at rest
+        assert self._violations() == []
+
+    def _violations(self) -> list[tuple[str, str, str]]:
         from axe_playwright_python.sync_playwright import Axe  # slow import
 
-        self.page.wait_for_timeout(300)  # colours that fade are measured at rest
         found = Axe().run(self.page, options=AXE).response["violations"]
-        assert [
-            (finding["id"], finding["nodes"][0]["html"], finding["nodes"][0]["failureSummary"]) for finding in found
-        ] == []
+        nodes = [(finding["id"], finding["nodes"][0]) for finding in found]
+        return [(name, node["html"], node["failureSummary"]) for name, node in nodes]
+
+    def follow(self, path: str) -> None:
+        """Go to a page, and from there through the first link that is named behind " > "."""
+        path, _arrow, link = path.partition(" > ")
+        self.page.goto(self.address + path)
+        if link:
+            self.press(self.page.locator(f"main {link}").first)
+
+    def findings(self) -> list[Any]:
+        """Return what sticks out or is not accessible, light at desk width and dark at phone width."""
+        found: list[Any] = []
+        for width, colours in ((1280, "light"), (360, "dark")):
+            self.page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+            self.page.set_viewport_size({"width": width, "height": 900})
+            found += self._violations()
+            if self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                found.append(f"scrolls sideways at {width} px")
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+        return found
 
 
 def test_question_travels_from_keystroke_to_release(demo: str) -> None:
@@ -165,6 +221,50 @@ def test_button_pressed_during_a_save_is_no_conflict(demo: str) -> None:
         assert answer.status == 200
         assert (navigation.value.status, navigation.value.url.partition("?")[2]) == (200, "saved=1")
         assert page.locator("textarea[name=prompt]").input_value() == "How many knots with nine crossings are there?"
+
+
+def test_main_pages_of_each_person(demo: str) -> None:
+    """Nothing sticks out and axe finds nothing, on a light desk and on a dark phone; keys and the site menu work."""
+    with browser.chromium() as chromium:
+        walk = Walk(chromium.new_page(locale="en-GB", timezone_id="UTC", reduced_motion="reduce"), demo)
+        wrong = []
+        for person, paths in PAGES.items():
+            walk.become(person, "/")
+            for path in paths:
+                walk.follow(path)
+                wrong += [f"{person} {path}: {finding}" for finding in walk.findings()]
+        walk.become("organiser1", "/money/")
+        _open_site_menu(walk.page)
+        walk.become("contributor1", "/questions/")
+        _search_by_keys(walk.page)
+
+        assert wrong == []
+        assert [trouble for trouble in walk.troubles if "404" not in trouble] == []
+
+
+def _open_site_menu(page: Any) -> None:
+    menu = page.locator(".topnav details")
+    menu.locator("summary").focus()
+    for key in ("Enter", "Tab", "Tab", "Tab"):
+        page.keyboard.press(key)
+    assert menu.locator(":focus").inner_text() == "Money"
+    assert menu.locator("[aria-current=page]").all_inner_texts() == ["Money"]
+    page.keyboard.press("Escape")
+    assert (menu.get_attribute("open"), menu.locator(":focus").inner_text()) == (None, "Site")
+
+
+def _search_by_keys(page: Any) -> None:
+    for key in ("j", "j", "k"):
+        page.keyboard.press(key)
+    assert page.locator("tr[data-key-row]").first.locator(":focus").count() == 1
+    page.keyboard.press("?")
+    assert page.locator("dialog kbd").all_inner_texts() == ["?", "j", "k", "Ctrl Enter", "/"]
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("picture")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.locator("mark").first.inner_text() == "picture"
 
 
 def _submit(walk: Walk) -> str:
