@@ -233,5 +233,11 @@ def test_queries_of_the_page(client_of: SignIn, contributor: Any, organiser: Any
     assert max(counts) <= 12
 
 
+def test_menu_of_a_phone_leads_to_the_search(client_of: SignIn, contributor: Any) -> None:
+    pages = [client.get(reverse("home")).content.decode() for client in (client_of(contributor), Client())]
+
+    assert [f'<a href="{reverse("search")}">Search</a>' in page for page in pages] == [True, False]
+
+
 def test_search_asks_for_a_login() -> None:
     assert ask(Client(), q="divisors").status_code == 302
