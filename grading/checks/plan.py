@@ -37,8 +37,13 @@ def ask_all(wanted: Sequence[Wanted]) -> list[DifficultyCheck]:
     """Make the rows due, and return the checks of which all were scored before: an answer is never drawn again."""
     if not wanted:
         return []
+    rows = [row for part in wanted for row in _rows(part)]
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, {"rows": json.dumps([row for part in wanted for row in _rows(part)])})
+        cursor.execute(INSERT, {"rows": json.dumps(rows)})
+        are_all_new = cursor.rowcount == len(rows)
+    if are_all_new:
+        _mark_asked(wanted)
+        return []
     states = _states(wanted)
     skipped = [pk for found in states.values() for pk, state in found if state == PredictionState.SKIPPED]
     if skipped:

@@ -30,7 +30,7 @@ logger = structlog.get_logger(__name__)
 
 TICK_S = 1.0
 GATHER_S = 0.25  # answers that come close together are settled together,
-GATHER_CALLS = 128  # and for so much longer with each so many calls under way, up to LONGEST_GATHER times
+GATHER_CALLS = 64  # and for so much longer with each so many calls under way, up to LONGEST_GATHER times
 LONGEST_GATHER = 4
 SHORT_WAIT_S = 2.0  # a re-ask that is due so soon is waited for
 LONGEST_RUN_S = 1_800.0  # then the task ends, so that its message is acknowledged long before it would come again
