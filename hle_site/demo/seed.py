@@ -96,9 +96,9 @@ class Seed:
         for person in DEMO_PEOPLE:
             self.people[person.key] = _account(person, password, self.call)
         self.say(f"{len(self.people)} people signed up")
-        self._write()
-        with self._tested([item for item in QUESTIONS if item.target != Status.DRAFT]):
-            pass
+        with self._answered():
+            _together(self._write, QUESTIONS)
+        self.say(f"{len(QUESTIONS)} questions written and tested against the simulated models")
         self._submit([item for item in QUESTIONS if item.target in SUBMITTED])
         self._review()
         self._decide()
@@ -109,29 +109,27 @@ class Seed:
 
     # --- writing and testing ---
 
-    def _write(self) -> None:
-        for item in QUESTIONS:
-            by = self.people[item.author]
-            self.questions[item.key] = actions.create(call=self.call, by=by, content=_tested_part(item, by))
-        self.say(f"{len(QUESTIONS)} questions written")
-
-    @contextmanager
-    def _tested(self, items: list[DemoQuestion]) -> Iterator[None]:
-        """Start the tests of questions and see them settled at the end; a worker goes on with them meanwhile."""
-        all_started = threading.Event()
-        with ThreadPoolExecutor(1) as worker:
-            settled = worker.submit(_in_own_connection, _work_off, all_started)
-            try:
-                _together(self._start_test, items)
-                yield
-            finally:
-                all_started.set()
-            settled.result()
-        self.say(f"{len(items)} questions tested against the simulated models")
+    def _write(self, item: DemoQuestion) -> None:
+        by = self.people[item.author]
+        self.questions[item.key] = actions.create(call=self.call, by=by, content=_tested_part(item, by))
+        if item.target != Status.DRAFT:
+            self._start_test(item)
 
     def _start_test(self, item: DemoQuestion) -> None:
         version = self.call.contributor_terms.version
         actions.start_check(question=self._fresh(item), by=self.people[item.author], terms_version=version)
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Let a worker go on with the tests that begin inside, and see all of them settled at the end."""
+        all_started = threading.Event()
+        with ThreadPoolExecutor(1) as worker:
+            settled = worker.submit(_in_own_connection, _work_off, all_started)
+            try:
+                yield
+            finally:
+                all_started.set()
+            settled.result()
 
     def _submit(self, items: list[DemoQuestion]) -> None:
         _together(self._complete, items)
@@ -159,27 +157,32 @@ class Seed:
     # --- review ---
 
     def _review(self) -> None:
+        """The reviews of all questions; those that will be reworded come first, since they are tested once more."""
         reworded = [item for item in QUESTIONS if item.rewording]
-        self._review_round(1, revision=1)
-        self._comment([item for item in QUESTIONS if item.target != Status.DUPLICATE])
-        for item in reworded:
-            self._reword(item)
-        with self._tested(reworded):
-            self._review_round(2, revision=1)
+        others = [item for item in QUESTIONS if not item.rewording]
+        self._review_round(1, reworded, revision=1)
+        self._comment(reworded)
+        with self._answered():
+            for item in reworded:
+                self._reword(item)
+                self._start_test(item)
+            self._review_round(1, others, revision=1)
+            self._comment([item for item in others if item.target != Status.DUPLICATE])
+            self._review_round(2, others, revision=1)
         for item in reworded:
             self._hand_in(item)
-        self._review_round(1, revision=2)
-        self._review_round(2, revision=2)
+        self._review_round(1, reworded, revision=2)
+        self._review_round(2, reworded, revision=2)
         pipeline.sweep()
         self.say(f"{sum(len(item.reviews) for item in QUESTIONS)} reviews written")
 
-    def _review_round(self, number: int, *, revision: int) -> None:
+    def _review_round(self, number: int, items: list[DemoQuestion], *, revision: int) -> None:
         def write(item: DemoQuestion) -> None:
             for review in item.reviews:
                 if (review.round, review.revision) == (number, revision):
                     self._write_review(item, review)
 
-        _together(write, QUESTIONS)
+        _together(write, items)
 
     def _write_review(self, item: DemoQuestion, review: DemoReview) -> None:
         by = self.people[review.reviewer]
