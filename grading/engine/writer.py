@@ -1,4 +1,4 @@
-"""The one writer of a worker process: what comes in within 100 ms, each kind one statement, every write fenced."""
+"""The one writer of a worker process: batches of 50 rows or 100 ms, each kind one statement, every write fenced."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ logger = structlog.get_logger(__name__)
 
 BATCH_ROWS = 50
 BATCH_S = 0.1
-MOST_ROWS = 100
 RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)  # an outage of the database must not lose an answer that was paid for
 
 
@@ -81,7 +80,7 @@ class Writer(threading.Thread):
         if self._queue.qsize() < BATCH_ROWS:
             self._is_stopping.wait(BATCH_S)  # to be woken for each row would cost as much as to write it
         batch = [first]
-        while len(batch) < MOST_ROWS and not self._queue.empty():
+        while len(batch) < BATCH_ROWS and not self._queue.empty():
             item = self._queue.get()
             if item is not None:
                 batch.append(item)
