@@ -108,6 +108,10 @@ class World:
         for place in self.places:
             self._find_ids(place)
         self._fix_ids()
+        gone = factories.make_draft(by=self.people["CO"])
+        self.deleted = gone.pk
+        gone.revisions.all().delete()
+        gone.delete()
 
     def __getitem__(self, name: str) -> Place:
         return next(place for place in self.places if place.name == name)

@@ -4,6 +4,7 @@ The oracle lies in `oracle/`: `registry.txt` has a line for each address, `cells
 What is not written there does not exist: an address without a line fails, and a secret without a cell is a leak.
 """
 
+import base64
 import logging
 import re
 import uuid
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import redis
+from django.conf import settings
 from django.contrib.auth.models import PermissionsMixin
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
@@ -23,16 +26,20 @@ from django.shortcuts import get_object_or_404
 from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from hle_site import pipeline
 from hle_site.accounts.models import User
 from hle_site.accounts.tokens import HasScope
 from hle_site.notifications.models import Mail, Notice
 from questions import presenters as question_presenters
 from questions import querysets, search
+from questions import tasks as question_tasks
 from questions.models import DuplicatePair, Question, Revision, StatusChange
 from questions.views import finding
+from review import dashboards
 from review import views as review_views
 from review.api.shapes import AssignmentSerializer
-from review.models import Assignment, BlindSolve, Comment, Decision, Review
+from review.models import Assignment, BlindSolve, Comment, Decision, Review, Round
+from tests import factories
 from tests.access_world import Place, World
 from tests.api.conftest import token_client
 
@@ -166,8 +173,6 @@ def private_media() -> None:
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) -> Iterator[World]:
     """Build the world in a transaction that is taken back at the end."""
-    from django.conf import settings
-
     media = {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": str(tmp_path_factory.mktemp("media")), "base_url": None},
@@ -181,8 +186,6 @@ def world(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: Any) 
 @pytest.fixture(scope="module")
 def clients(world: World) -> dict[str, Client]:
     """A signed-in client for each reader; AN is nobody."""
-    from django.conf import settings
-
     found = {"AN": Client(raise_request_exception=False)}
     for code, person in world.people.items():
         found[code] = Client(raise_request_exception=False)
@@ -221,7 +224,7 @@ class Answer(NamedTuple):
 
 
 ECHO = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f-]{27}|csrfmiddlewaretoken\" value=\"[^\"]+\"|X-CSRFToken\": \"\w+\"|999999999|/solves/\d+/|\?next=[^\"]*"
+    r"[0-9a-f]{8}-[0-9a-f-]{27}|csrfmiddlewaretoken\" value=\"[^\"]+\"|X-CSRFToken\": \"\w+\"|999999999|/solves/\d+/|\?next=[^\"]*|Expires: .{29}"
 )
 
 
@@ -334,6 +337,14 @@ def test_hidden_and_unknown_are_the_same(world: World, clients: dict[str, Client
     assert told_apart(world, clients, _hidden(world)) == []
 
 
+def test_a_deleted_question_is_unknown(world: World, clients: dict[str, Client]) -> None:
+    place = Place("deleted", "D", world["draft"].question, ids={"question": world.deleted})
+    cases = [(line, "CO", place) for line in REGISTRY.values() if set(line.objects.values()) == {"question"}]
+
+    assert told_apart(world, clients, cases) == []
+    assert len(cases) > 20
+
+
 def _hidden(world: World) -> Iterator[tuple[Line, str, Place]]:
     """For each address of a question two readers who may not know of it, others for each address."""
     for number, line in enumerate(line for line in REGISTRY.values() if line.of_question):
@@ -345,6 +356,42 @@ def _hidden(world: World) -> Iterator[tuple[Line, str, Place]]:
             ]
             # one picture is shared by all places but the draft
             yield line, code, world["draft"] if "picture" in line.objects.values() else hidden[number % len(hidden)]
+
+
+# --- counts and order: the same page with and without a question that its reader may not know of ---
+
+BLIND = ("AN", "CX", "RC", "OC", "AD", "RS")
+# what differs from one call to the next by itself: the codes of a second factor and the id that a new question will have
+RESTLESS = {"mfa_activate_totp", "questions:new"}
+
+
+def changed_by_a_hidden_question(world: World, clients: dict[str, Client], lines: list[Line]) -> list[str]:
+    """Return the pages that say something else once there is one more question that their reader may not see."""
+
+    def pages() -> dict[str, str]:
+        return {
+            f"{line.name} {code}": ECHO.sub("", call(clients[code], "GET", address(line, world)).body)
+            for line, code in product(lines, BLIND)
+        }
+
+    before = pages()
+    with transaction.atomic():
+        factories.make_in_review(by=world.people["CO"], prompt="How many seals does the hidden charter carry?")
+        pipeline.sweep()
+        after = pages()
+        transaction.set_rollback(True)
+    return [name for name, page in before.items() if after[name] != page]
+
+
+def test_a_hidden_question_changes_no_list(world: World, clients: dict[str, Client]) -> None:
+    apart = {"account_logout", *RESTLESS}
+    lines = [
+        line for line in REGISTRY.values() if not line.objects and "GET" in line.methods and line.name not in apart
+    ]
+
+    # the ledger's totals are open to organisers with a conflict too
+    assert changed_by_a_hidden_question(world, clients, lines) == ["money:index OC"]
+    assert len(lines) > 30
 
 
 def test_nobody_without_a_right_changes_anything(world: World, clients: dict[str, Client]) -> None:
@@ -561,6 +608,70 @@ def test_no_secret_reaches_a_log(world: World, clients: dict[str, Client], caplo
     assert told_to_logs(world, clients[code], code, REGISTRY.values(), caplog) == []
 
 
+# --- broker and cache ---
+
+
+def stored() -> list[str]:
+    """Every key with its value in the broker and the cache, which are one server; message bodies as they were sent."""
+    client = redis.Redis.from_url(settings.CACHES["default"]["LOCATION"])
+    found = []
+    for key in client.keys("*"):
+        kind = client.type(key)
+        values = {
+            b"string": lambda key: [client.get(key)],
+            b"list": lambda key: client.lrange(key, 0, -1),
+            b"set": client.smembers,
+            b"hash": lambda key: [part for pair in client.hgetall(key).items() for part in pair],
+            b"zset": lambda key: client.zrange(key, 0, -1),
+        }[kind](key)
+        found += [f"{key!r}: {value!r} {_body(value)!r}" for value in values]
+    return found
+
+
+def _body(value: bytes) -> bytes:
+    """The arguments of a task in a message of the broker."""
+    message = re.search(rb'"body": "([^"]+)"', value)
+    return base64.b64decode(message[1]) if message else b""
+
+
+def secrets_stored() -> list[str]:
+    """Return what holds a canary in broker and cache."""
+    return [row for row in stored() if "cnry-" in row.casefold()]
+
+
+@pytest.mark.parametrize("code", ["CO", "OR"])
+def test_no_secret_reaches_the_cache(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    forget, found = cache.clear, []
+
+    def look_and_forget() -> None:
+        found.extend(secrets_stored())
+        forget()
+
+    forget()
+    monkeypatch.setattr(cache, "clear", look_and_forget)
+
+    read_by(world, clients[code], code, REGISTRY.values())
+
+    assert found + secrets_stored() == []
+
+
+def test_no_secret_reaches_the_broker(world: World) -> None:
+    with transaction.atomic():
+        factories.make_checking(by=world.people["CO"], prompt="What does cnry-prompt mean?", answer="cnry-key")
+        pipeline.sweep()
+        transaction.set_rollback(True)
+
+    assert {"grading.tasks.run_check", "questions.tasks.find_duplicates"} <= set(sent())
+    assert secrets_stored() == []
+
+
+def sent() -> list[str]:
+    """Return the names of the tasks that wait in the broker."""
+    return [name for row in stored() for name in re.findall(r'"task": "([^"]+)"', row)]
+
+
 # --- controls: each breaks one thing, and the walker must say so ---
 
 
@@ -650,6 +761,27 @@ def test_walker_finds_a_page_that_shows_too_little(
 
     assert {row.partition(":")[0] for row in wrong} == {"missing"}
     assert len(wrong) == len(world.places)
+
+
+def test_walker_finds_a_count_before_the_filter(
+    world: World, clients: dict[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = dashboards._counts
+
+    def counting_all(*args: Any) -> dict[str, int]:
+        return honest(*args) | {"pool": Round.objects.open().count()}
+
+    monkeypatch.setattr(dashboards, "_counts", counting_all)
+
+    found = changed_by_a_hidden_question(world, clients, [REGISTRY["review:dashboard"]])
+
+    assert found == ["review:dashboard RC"]
+
+
+def test_walker_finds_a_prompt_in_a_message(world: World) -> None:
+    question_tasks.find_duplicates.delay(f"{world['draft'].canary('question.prompt')}")
+
+    assert len(secrets_stored()) == 1
 
 
 def test_walker_finds_a_prompt_in_a_log_line(
