@@ -121,9 +121,10 @@ def hold_allowance(contributor: Any) -> None:
 def tries_used(question: Question, *, apart_from: str = "") -> int:
     """How many texts of the question's near-duplicate family were tried, the one with the hash `apart_from` not counted.
 
-    Of its other members those at work count too, or a whole family could be sent in before its first verdict.
+    Of its other members those at work count too, or a whole family could be sent in before its first verdict. Of an import
+    nothing counts, and its questions are not compared: a thousand of one person would cost a thousand comparisons each.
     """
-    family = family_of(question)
+    family = {question.pk} if question.batch_id else family_of(question)
     tried = set().union(*tried_texts(family).values(), _texts_at_work(family - {question.pk}))
     return len(tried - {apart_from})
 

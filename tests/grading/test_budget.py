@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from grading import budget
 from grading.enums import LedgerState, OutcomeKind, PredictionState
@@ -11,7 +13,7 @@ from grading.llm import Outcome
 from grading.models import DifficultyCheck, ModelSpec, Prediction, Provider
 from hle_site import pipeline
 from questions import actions, guards
-from questions.models import Question
+from questions.models import ImportBatch, Question
 from questions.workflow import Refused
 from tests import factories
 
@@ -97,6 +99,18 @@ def test_tries_count_over_the_family_of_one_contributor(contributor: Any, settin
     assert (budget.tries_used(third), budget.tries_used(stranger)) == (2, 0)
     with pytest.raises(Refused, match="2 versions of this question were tested already"):
         actions.start_check(question=third, by=contributor, terms_version="1")
+
+
+def test_imported_questions_are_not_compared_with_each_other(contributor: Any) -> None:
+    batch = ImportBatch.objects.create(file_name="x", file_sha256="0" * 64, imported_by=contributor)
+    _first, second = family(contributor, 2)
+    asked = []
+    for question in (second, Question(pk=second.pk, contributor=contributor, batch=batch)):
+        with CaptureQueriesContext(connection) as queries:
+            assert budget.tries_used(question) == 0
+        asked.append(any("questions_comparedtext" in query["sql"] for query in queries))
+
+    assert asked == [True, False]
 
 
 def test_family_sent_in_at_once_is_stopped_at_its_limit(contributor: Any, settings: Any) -> None:
