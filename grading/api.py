@@ -1,4 +1,4 @@
-"""The API of difficulty checks: where a check stands, what each model said, and the key confirmed. Scope `draft`."""
+"""The API of difficulty checks: where a check stands, what each model said, a verdict contested, the key confirmed. Scope `draft`."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from grading import checks
 from grading.forms import LONGEST
-from grading.models import ConfirmedKey, DifficultyCheck, Prediction
+from grading.models import ConfirmedKey, Contest, DifficultyCheck, Prediction
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope
@@ -30,6 +30,7 @@ class PredictionSerializer(serializers.ModelSerializer[Prediction]):
     class Meta:
         model = Prediction
         fields = [
+            "id",
             "model",
             "is_simulated",
             "wave",
@@ -65,6 +66,17 @@ class CheckSerializer(serializers.ModelSerializer[DifficultyCheck]):
             "started_at",
             "settled_at",
         ]
+
+
+class ContestSerializer(serializers.ModelSerializer[Contest]):
+    """The contributor's objection to one verdict, and what came of it."""
+
+    reason = serializers.CharField(min_length=10, max_length=LONGEST)
+
+    class Meta:
+        model = Contest
+        fields = ["reason", "contested_at", "is_upheld", "resolution"]
+        read_only_fields = ["contested_at", "is_upheld", "resolution"]
 
 
 class ConfirmKeySerializer(serializers.Serializer[Any]):
@@ -126,6 +138,25 @@ class PredictionsView(_OfQuestion):
         return Response(PredictionSerializer(rows, many=True).data)
 
 
+class ContestView(_OfQuestion):
+    """The contributor's objection to a verdict."""
+
+    @extend_schema(request=ContestSerializer, responses={201: ContestSerializer}, operation_id="questions_contest")
+    def post(self, request: Request, pk: Any, prediction_pk: Any) -> Response:
+        """Object to an answer that was taken as correct; an organiser, or a senior reviewer asked by one, looks at it."""
+        question = self.question("grading.contest_verdict")
+        rows = Prediction.objects.of(self.newest(question).revision)
+        said = ContestSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        contested = checks.contest(
+            prediction=get_object_or_404(rows, pk=prediction_pk),
+            question=question,
+            by=request.user,
+            reason=said.validated_data["reason"],
+        )
+        return Response(ContestSerializer(contested).data, status=status.HTTP_201_CREATED)
+
+
 class ConfirmKeyView(_OfQuestion):
     """The contributor's word on a key that models agree against; without it such a question cannot be submitted."""
 
@@ -147,4 +178,9 @@ urlpatterns = [
     path("questions/<uuid:pk>/check/", CheckView.as_view(), name="api-questions-check"),
     path("questions/<uuid:pk>/confirm-key/", ConfirmKeyView.as_view(), name="api-questions-confirm-key"),
     path("questions/<uuid:pk>/predictions/", PredictionsView.as_view(), name="api-questions-predictions"),
+    path(
+        "questions/<uuid:pk>/predictions/<uuid:prediction_pk>/contest/",
+        ContestView.as_view(),
+        name="api-questions-contest",
+    ),
 ]

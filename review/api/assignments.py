@@ -22,6 +22,7 @@ from review.api.shapes import (
     AssignmentRowSerializer,
     AssignmentSerializer,
     DueReasonSerializer,
+    NewMessageSerializer,
     PoolCardSerializer,
     ReasonSerializer,
     ReviewSerializer,
@@ -149,6 +150,12 @@ class AssignmentViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewse
         """Save what is sent and hand the review in."""
         return self._step(request, _hand_in, ReviewSerializer)
 
+    @extend_schema(request=NewMessageSerializer)
+    @action(detail=True, methods=["post"])
+    def comment(self, request: Request, pk: Any) -> Response:
+        """Add a message to the discussion of the round, which opens with the own review."""
+        return self._step(request, _comment, NewMessageSerializer)
+
     @extend_schema(responses={(200, "image/*"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
     def picture(self, request: Request, pk: Any) -> FileResponse:
@@ -166,3 +173,7 @@ def _save(*, assignment: Assignment, by: Any, version: int | None = None, **cont
 
 def _hand_in(*, assignment: Assignment, by: Any, version: int | None = None, **content: Any) -> None:
     actions.submit_review(assignment=assignment, by=by, version=version, content=content or None)
+
+
+def _comment(*, assignment: Assignment, by: Any, text: str, audience: str) -> None:
+    actions.comment(round_=assignment.round, by=by, audience=audience, text=text)

@@ -1,4 +1,4 @@
-"""What the contributor reads of reviews and decisions."""
+"""What the contributor reads of reviews and decisions, and answers to them."""
 
 from dataclasses import asdict
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,7 +14,18 @@ from rest_framework.views import APIView
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.tokens import HasScope
 from questions.models import Question
-from review import presenters
+from review import actions, presenters
+from review.api.shapes import LONGEST, read
+from review.enums import Audience
+from review.models import Appeal, Round
+
+
+class MessageSerializer(serializers.Serializer[presenters.Message]):
+    """One message between contributor and reviewers."""
+
+    on = serializers.DateField()
+    is_own = serializers.BooleanField()
+    text = serializers.CharField()
 
 
 class FeedbackItemSerializer(serializers.Serializer[presenters.FeedbackItem]):
@@ -38,6 +49,7 @@ class RoundFeedbackSerializer(serializers.Serializer[presenters.RoundFeedback]):
     on = serializers.DateField()
     outcome_label = serializers.CharField()
     items = FeedbackItemSerializer(many=True)
+    messages = MessageSerializer(many=True)
 
 
 class NewsSerializer(serializers.Serializer[presenters.DecisionNews]):
@@ -49,28 +61,80 @@ class NewsSerializer(serializers.Serializer[presenters.DecisionNews]):
     on = serializers.DateField()
 
 
+class AppealSerializer(serializers.ModelSerializer[Appeal]):
+    """The one objection to a decision, and the organiser's answer to it."""
+
+    text = serializers.CharField(max_length=LONGEST)
+
+    class Meta:
+        model = Appeal
+        fields = ["text", "status", "filed_at", "answer"]
+        read_only_fields = ["status", "filed_at", "answer"]
+
+
 class FeedbackSerializer(serializers.Serializer[Any]):
     """What the contributor is told."""
 
     rounds = RoundFeedbackSerializer(many=True)
     decisions = NewsSerializer(many=True)
+    appeal = AppealSerializer(allow_null=True)
 
 
-class FeedbackView(APIView):
-    """Feedback to the contributor."""
+class ReplySerializer(serializers.Serializer[Any]):
+    """A message to the reviewers of a closed round."""
 
+    text = serializers.CharField(max_length=LONGEST)
+
+
+class _OfOwnQuestion(APIView):
     permission_classes = [HasScope]
     scope = Scope.DRAFT
 
+    def question(self, permission: str) -> Question:
+        """Return the reader's own question that the address names."""
+        user: Any = self.request.user
+        question = get_object_or_404(Question.objects.visible_to(user).owned_by(user), pk=self.kwargs["pk"])
+        if not user.has_perm(permission, question):
+            raise PermissionDenied
+        return question
+
+
+class FeedbackView(_OfOwnQuestion):
+    """Feedback to the contributor."""
+
     @extend_schema(responses=FeedbackSerializer, operation_id="questions_feedback")
     def get(self, request: Request, pk: Any) -> Response:
-        """Return the reviews of closed rounds and the decisions, without names."""
-        user: Any = request.user
-        question = get_object_or_404(Question.objects.visible_to(user).owned_by(user), pk=pk)
-        if not user.has_perm("review.view_feedback", question):
-            raise PermissionDenied
+        """Return the reviews of closed rounds, the messages beside them and the decisions, without names."""
+        question = self.question("review.view_feedback")
         told = {
             "rounds": [asdict(row) for row in presenters.feedback(question)],
             "decisions": [asdict(row) for row in presenters.decision_news(question)],
+            "appeal": presenters.appeal_of(question),
         }
         return Response(FeedbackSerializer(told).data)
+
+
+class ReplyView(_OfOwnQuestion):
+    """The contributor's reply to a round."""
+
+    @extend_schema(request=ReplySerializer, responses={201: RoundFeedbackSerializer}, operation_id="questions_reply")
+    def post(self, request: Request, pk: Any, number: int) -> Response:
+        """Answer the reviewers of the closed round of that number."""
+        question = self.question("review.comment_to_contributor")
+        told = Round.objects.released_to_contributor().select_related("question")
+        round_ = get_object_or_404(told, question=question, number=number)
+        said = read(request, ReplySerializer)
+        actions.comment(round_=round_, by=request.user, audience=Audience.CONTRIBUTOR, text=said["text"])
+        row = next(row for row in presenters.feedback(question) if row.number == number)
+        return Response(RoundFeedbackSerializer(asdict(row)).data, status=status.HTTP_201_CREATED)
+
+
+class AppealView(_OfOwnQuestion):
+    """The contributor's objection to a decision."""
+
+    @extend_schema(request=AppealSerializer, responses={201: AppealSerializer}, operation_id="questions_appeal")
+    def post(self, request: Request, pk: Any) -> Response:
+        """Object to the decision, once per question; an organiser who was not involved answers."""
+        question = self.question("review.file_appeal")
+        appeal = actions.file_appeal(question=question, by=request.user, **read(request, AppealSerializer))
+        return Response(AppealSerializer(appeal).data, status=status.HTTP_201_CREATED)

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from questions.models import Question
 from review import actions, presenters, workplace
-from review.enums import ACTIVE_ASSIGNMENTS, Depth
+from review.enums import ACTIVE_ASSIGNMENTS, Audience, Depth
 from review.models import Assignment, Review
 
 LONGEST = 10_000
@@ -125,6 +125,16 @@ class OtherReviewSerializer(serializers.Serializer[presenters.ReviewCard]):
     solve = serializers.CharField()
 
 
+class DiscussionSerializer(serializers.Serializer[presenters.Message]):
+    """One message of a round's discussion, without a name."""
+
+    on = serializers.DateField()
+    is_own = serializers.BooleanField()
+    is_contributor = serializers.BooleanField()
+    to_contributor = serializers.BooleanField()
+    text = serializers.CharField()
+
+
 class RoundSerializer(serializers.Serializer[presenters.RoundCard]):
     """A round that is open to the reader."""
 
@@ -133,6 +143,7 @@ class RoundSerializer(serializers.Serializer[presenters.RoundCard]):
     revision = serializers.IntegerField()
     settled_at = serializers.DateTimeField(allow_null=True)
     reviews = OtherReviewSerializer(many=True)
+    messages = DiscussionSerializer(many=True)
 
 
 class AssignmentSerializer(AssignmentRowSerializer):
@@ -233,6 +244,13 @@ class ReviewSerializer(serializers.Serializer[Any]):
     feedback = serializers.CharField(max_length=LONGEST, required=False, allow_blank=True)
     private_note = serializers.CharField(max_length=LONGEST, required=False, allow_blank=True)
     version = serializers.IntegerField(min_value=0, required=False)
+
+
+class NewMessageSerializer(serializers.Serializer[Any]):
+    """A message to the others of a round, or to the contributor once the round is closed."""
+
+    text = serializers.CharField(max_length=LONGEST)
+    audience = serializers.ChoiceField(choices=Audience.choices, default=Audience.REVIEWERS)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
