@@ -15,29 +15,9 @@ from hle_site.accounts.enums import Scope
 from hle_site.accounts.tokens import HasScope
 from questions.models import Question
 from review import actions, presenters
-from review.api.shapes import LONGEST, read
+from review.api.shapes import LONGEST, FeedbackItemSerializer, MessageSerializer, read
 from review.enums import Audience
 from review.models import Appeal, Round
-
-
-class MessageSerializer(serializers.Serializer[presenters.Message]):
-    """One message between contributor and reviewers."""
-
-    on = serializers.DateField()
-    is_own = serializers.BooleanField()
-    text = serializers.CharField()
-
-
-class FeedbackItemSerializer(serializers.Serializer[presenters.FeedbackItem]):
-    """One review as the contributor reads it."""
-
-    on = serializers.DateField()
-    score = serializers.IntegerField()
-    level = serializers.CharField()
-    depth = serializers.CharField()
-    doubts = serializers.ListField(child=serializers.CharField())
-    feedback = serializers.CharField()
-    solve = serializers.CharField()
 
 
 class RoundFeedbackSerializer(serializers.Serializer[presenters.RoundFeedback]):

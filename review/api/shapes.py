@@ -112,10 +112,9 @@ class OwnReviewSerializer(serializers.ModelSerializer[Review]):
         read_only_fields = ["version", "saved_at"]
 
 
-class OtherReviewSerializer(serializers.Serializer[presenters.ReviewCard]):
-    """Another's review, without its author and without the note to the organisers."""
+class FeedbackItemSerializer(serializers.Serializer[Any]):
+    """One review without its author and without the note to the organisers."""
 
-    is_own = serializers.BooleanField()
     on = serializers.DateField()
     score = serializers.IntegerField()
     level = serializers.CharField()
@@ -125,14 +124,25 @@ class OtherReviewSerializer(serializers.Serializer[presenters.ReviewCard]):
     solve = serializers.CharField()
 
 
-class DiscussionSerializer(serializers.Serializer[presenters.Message]):
-    """One message of a round's discussion, without a name."""
+class OtherReviewSerializer(FeedbackItemSerializer):
+    """A review as the reviewers of its round read it."""
+
+    is_own = serializers.BooleanField()
+
+
+class MessageSerializer(serializers.Serializer[presenters.Message]):
+    """One message between contributor and reviewers, without a name."""
 
     on = serializers.DateField()
     is_own = serializers.BooleanField()
+    text = serializers.CharField()
+
+
+class DiscussionSerializer(MessageSerializer):
+    """One message of a round as its reviewers read it."""
+
     is_contributor = serializers.BooleanField()
     to_contributor = serializers.BooleanField()
-    text = serializers.CharField()
 
 
 class RoundSerializer(serializers.Serializer[presenters.RoundCard]):
