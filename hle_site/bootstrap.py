@@ -1,4 +1,4 @@
-"""`.venv` from the lock files, for the launchers of `manage.py`: standard library only.
+"""`.venv` from the lock files, for the launchers of `manage.py`: standard library only, as in all that it imports.
 
 The stamp in `.venv` is written last. An environment without one was cut short and is deleted, since no installer
 repairs half-written packages; one with the stamp of another lock is brought up to date.
@@ -9,7 +9,9 @@ import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn
+
+from hle_site.embedded.processes import die_with_parent
+from hle_site.embedded.supervisor import stop_on_signals
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 UV_LOCK = Path(__file__).with_name("bootstrap.lock")
@@ -32,7 +37,9 @@ NO_NETWORK = (
     *("dns error", "error sending request", "Failed to fetch", "Name or service not known", "name resolution"),
     *("Connection refused", "NewConnectionError", "Network is unreachable", "Max retries", "timed out", "No address"),
     *("ConnectionError", "Network connectivity is disabled", "client error (Connect)", "Could not connect"),
+    "ProxyError",
 )
+UNTRUSTED = ("invalid peer certificate", "CERTIFICATE_VERIFY_FAILED", "certificate verify failed")
 
 
 class SetupError(Exception):
@@ -61,6 +68,7 @@ class Paths(NamedTuple):
 
 def ensure(argv: Sequence[str], checkout: Path = CHECKOUT) -> None:
     """Return when this very process runs in a fitting `.venv`; else make it and run the same command there."""
+    stop_on_signals()
     paths = Paths.of(checkout)
     wanted = [*SETS[argv[1]], *_extras(argv)]
     inside = Path(sys.prefix).resolve() == paths.venv.resolve()
@@ -207,6 +215,7 @@ def _alone(paths: Paths) -> Iterator[None]:
         except BlockingIOError:
             _say("Another process is setting up .venv; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        os.set_inheritable(lock.fileno(), True)  # an installer that outlives us holds it as well
         yield
 
 
@@ -251,6 +260,8 @@ def _works(program: str) -> bool:
 
 
 def _fetch_uv(paths: Paths, home: Path) -> bool:
+    for old in paths.boot.glob("half-*"):
+        shutil.rmtree(old)
     half = Path(tempfile.mkdtemp(prefix="half-", dir=paths.boot))
     options = ["--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--require-hashes"]
     command = ["-m", "pip", "install", *options, "--only-binary", ":all:", "--target", str(half), "-r", str(UV_LOCK)]
@@ -319,6 +330,7 @@ def _base_python() -> str:
 
 
 def _run(command: Sequence[str]) -> None:
+    """Run an installer, which ends with us or, where the system cannot do that, keeps others out until it has ended."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -327,6 +339,8 @@ def _run(command: Sequence[str]) -> None:
         text=True,
         errors="replace",
         env=clean_environment(),
+        close_fds=False,  # all others are closed by themselves
+        preexec_fn=die_with_parent(signal.SIGKILL),
         check=False,
     )
     if done.returncode != 0:
@@ -338,6 +352,9 @@ def explain(output: str) -> str:
     known = _sentence(output)
     if known:
         return known
+    missing = re.search(r"No matching distribution found for (\S+)", output)
+    if missing:
+        return f"The package index does not offer {missing[1]}. Check which index and links pip is set to use."
     last = "\n".join(f"    {line}" for line in output.strip().splitlines()[-6:])
     return f"The packages could not be installed; the installer said:\n{last}"
 
@@ -353,13 +370,16 @@ def _sentence(output: str) -> str | None:
         )
     if "Permission denied" in output:
         return f"Cannot write to {CHECKOUT}: run this as its owner, or in a copy of your own."
+    if any(sign in output for sign in UNTRUSTED):
+        return "The certificate of the package index is not trusted here. Name your authority in PIP_CERT and SSL_CERT_FILE."
     if _is_network(output):
         return "The package index cannot be reached. Only the first start needs the network: connect and start again."
     return None
 
 
 def _is_network(output: str) -> bool:
-    return any(sign in output for sign in NO_NETWORK)
+    """Tell whether an installer met no index that it trusts, where another installer, set up apart, may meet one."""
+    return any(sign in output for sign in (*NO_NETWORK, *UNTRUSTED))
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import signal
 import subprocess
 import sys
 import venv
@@ -12,6 +13,7 @@ import pytest
 
 from hle_site import bootstrap
 from hle_site.bootstrap import CHECKOUT, Paths
+from hle_site.embedded import processes
 
 PYPROJECT = '[project]\nname = "x"\n[project.optional-dependencies]\ns3 = ["storage~=1.0"]\n'
 
@@ -184,11 +186,14 @@ def test_build_deletes_an_environment_that_was_cut_short(paths, monkeypatch):
     half = paths.venv / "lib/half-written.py"
     half.parent.mkdir()
     half.touch()
+    half_fetched = paths.boot / "half-fetched"
+    half_fetched.mkdir(parents=True)
 
     with pytest.raises(bootstrap.SetupError, match=r"^The package index cannot be reached\."):
         bootstrap.build(paths, ["core"])
 
     assert not half.exists()
+    assert not half_fetched.exists()
     assert not paths.stamp.exists()
 
 
@@ -200,12 +205,33 @@ def test_build_deletes_an_environment_that_was_cut_short(paths, monkeypatch):
         ("Hash mismatch for `django==5.2.19`", "does not have the recorded hash"),
         ("error: Failed to fetch: `https://index.invalid/simple/`", "The package index cannot be reached"),
         ("NewConnectionError: Temporary failure in name resolution", "The package index cannot be reached"),
+        ("ProxyError('Cannot connect to proxy.', OSError())", "The package index cannot be reached"),
+        ("invalid peer certificate: UnknownIssuer", "The certificate of the package index is not trusted here"),
+        ("ERROR: No matching distribution found for x==1", "The package index does not offer x==1."),
         ("error: Permission denied (os error 13)", "run this as its owner"),
         ("resolver met a dragon", "the installer said:\n    resolver met a dragon"),
     ],
 )
 def test_failures_become_sentences(output, sentence):
     assert sentence in bootstrap.explain(output)
+
+
+INSTALLER = "import os, pathlib, time; pathlib.Path({path!r}).write_text(str(os.getpid())); time.sleep(60)"
+LAUNCHER = "import sys; from hle_site import bootstrap; bootstrap.stop_on_signals(); bootstrap._run([sys.executable, '-c', {0!r}])"
+
+
+@pytest.mark.skipif(not processes.HAS_PROC, reason="needs /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_installer_ends_with_its_launcher(tmp_path, number):
+    note = tmp_path / "pid"
+    program = LAUNCHER.format(INSTALLER.format(path=str(note)))
+    launcher = subprocess.Popen([sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.DEVNULL)
+    assert processes.wait_for(lambda: note.exists() and note.read_text(), 20)
+
+    launcher.send_signal(number)
+    launcher.wait(20)
+
+    assert processes.wait_for(lambda: processes.identity(int(note.read_text())) is None, 5)
 
 
 def test_foreign_variables_do_not_reach_the_installer(monkeypatch):

@@ -28,6 +28,7 @@ class Services:
             raise RuntimeError("embedded servers end with the thread that starts them: start them from the main one")
         self.state = places.make_state(state)
         self._lock = _hold(self.state)
+        self.ledger = Ledger(self.state / "run/children.json")
         self._postgres: postgres.Postgres | None = None
         self._valkey: valkey.Valkey | None = None
         self.is_new = False
@@ -39,14 +40,14 @@ class Services:
         try:
             yield
         except BaseException:
-            self.stop()
+            with supervisor.undisturbed():
+                self.stop()
             raise
 
     def _begin(self, *, durable: bool) -> None:
         for name in ("logs", "run"):
             (self.state / name).mkdir(mode=0o700, exist_ok=True)
         supervisor.put_aside(self.state / "logs")
-        self.ledger = Ledger(self.state / "run/children.json")
         self.ended_orphans = self.ledger.end_orphans()
         account = places.server_account(self.state)
         launcher = places.launcher_account()
@@ -101,10 +102,13 @@ class Services:
         return postgres.query(self._postgres, sql, database)
 
     def stop(self) -> None:
-        """End the broker, then the database, then give the state directory free."""
+        """End the broker, the database and what was lost while it started, then give the state directory free."""
+        if self._lock.closed:
+            return
         for child in self.children:
             supervisor.stop(child, self.ledger)
         self._valkey = self._postgres = None
+        self.ledger.end_orphans()
         self._lock.close()
 
     def __enter__(self) -> Self:
@@ -132,16 +136,17 @@ def begin(state_dir: Path, *, durable: bool = True) -> Services:
         raise supervisor.refusal_of(error, Path(state_dir)) from error
 
 
-def remove(state: Path) -> None:
-    """Delete a state directory that we made and that nobody uses, after ending what it left running."""
-    if not state.exists():
-        return
+def remove(state: Path) -> bool:
+    """Empty a state directory that we made and that nobody uses, after ending what it left running; False if it is empty."""
+    if not places.has_files(state):
+        return False
     if not (state / places.MADE_BY_US).exists():
         raise Refusal(f"{state} was not made by this program, so it is not deleted.")
     lock = _hold(state)
     with contextlib.closing(lock):
         Ledger(state / "run/children.json").end_orphans()
         places.delete(state)
+    return True
 
 
 def check_free(state: Path) -> None:

@@ -50,12 +50,12 @@ def default_state(checkout: Path = CHECKOUT) -> Path:
 def make_state(state: Path) -> Path:
     """Create the state directory with our mark in it; return its real path."""
     state = state.absolute()
-    if state.exists() and not (state / MADE_BY_US).exists() and _has_files(state):
+    if not (state / MADE_BY_US).exists() and has_files(state):
         raise Refusal(f"{state} holds other files. Name an empty or a new directory with --data-dir.")
     try:
         state.mkdir(parents=True, exist_ok=True)
+        (state / MADE_BY_US).touch()  # first, so that a directory which its owner closed to writers stays as it is
         state.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        (state / MADE_BY_US).touch()
     except OSError as error:
         reason = error.strerror or str(error)
         raise Refusal(f"Cannot write to {state}: {reason}. Name another directory with --data-dir.") from error
@@ -74,9 +74,14 @@ def delete(state: Path) -> None:
     (state / MADE_BY_US).unlink()
 
 
-def _has_files(path: Path) -> bool:
+def has_files(path: Path) -> bool:
+    """Tell whether a directory is there and not empty; refuse what is no directory."""
     try:
-        return not path.is_dir() or any(path.iterdir())
+        return any(path.iterdir())
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        raise Refusal(f"{path} is not a directory. Name one with --data-dir.") from None
     except OSError as error:
         raise Refusal(f"Cannot read {path}: {error.strerror}. Name another directory with --data-dir.") from error
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,16 +156,18 @@ class Ledger:
         self._write()
 
     def end_orphans(self, grace_s: float = 8.0) -> list[str]:
-        """End what an earlier launcher recorded and left running, latest first; return the names."""
-        ended = []
-        for name, recorded, stop_signal in reversed(list(self._read())):
+        """End what an earlier launcher left running, or this one lost hold of, latest first; return the names."""
+        rows, ended = self._read(), []
+        for name, recorded, stop_signal in reversed(rows):
             if is_same(recorded):
                 end(recorded.pid, stop_signal, grace_s)
                 ended.append(name)
-        self._write()
+        if rows:
+            self._entries.clear()
+            self._write()
         return ended
 
-    def _read(self) -> Iterable[tuple[str, Identity, int]]:
+    def _read(self) -> list[tuple[str, Identity, int]]:
         try:
             rows = json.loads(self._path.read_text())
             return [(row["name"], Identity(row["pid"], row["started"], row["command"]), row["signal"]) for row in rows]

@@ -44,7 +44,7 @@ def start(
 ) -> Child:
     """Start a child; call it from the main thread only, since the child ends with the thread that started it."""
     try:
-        with log.open("ab") as output, _undisturbed():
+        with log.open("ab") as output, undisturbed():
             process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
@@ -65,8 +65,8 @@ def start(
 
 
 @contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold back a stop request until a new child is recorded; the child itself starts with no signal held back."""
+def undisturbed() -> Iterator[None]:
+    """Hold back a stop request, as until a new child is recorded; the child itself starts with no signal held back."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield

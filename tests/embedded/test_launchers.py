@@ -10,11 +10,13 @@ import subprocess
 import sys
 
 import pytest
+from django.core.management import CommandError
 
 from hle_site import embedded
 from hle_site.embedded import environment, processes
 from hle_site.embedded.places import CHECKOUT
 from hle_site.management.commands import test
+from hle_site.management.commands.demo import Command
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,6 +34,14 @@ def test_busy_port_gets_a_sentence(fresh):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"Port {port} is in use: choose another one with --port, or 0 for any free one.\n"
     assert not fresh.exists()
+
+
+@pytest.mark.parametrize("text", ["abc", "", "1e3", "-1", "70000"])
+def test_what_is_no_port_gets_a_sentence(text):
+    parser = Command().create_parser("manage.py", "demo")
+
+    with pytest.raises(CommandError, match=f"'{text}' is not a port; use 1024 to 65535, or 0 for any free one"):
+        parser.parse_args([f"--port={text}"])
 
 
 def test_second_demo_on_the_same_data_gets_a_sentence(state):

@@ -194,9 +194,38 @@ def test_state_directory_in_use_is_not_deleted(fresh):
             embedded.remove(fresh)
         assert services.query("SELECT 1") == "1"
 
-    embedded.remove(fresh)
-
+    assert embedded.remove(fresh)
     assert list(fresh.iterdir()) == []
+    assert not embedded.remove(fresh)
+
+
+def test_file_is_no_state_directory(tmp_path):
+    file = tmp_path / "thesis.tex"
+    file.touch()
+
+    for use in (embedded.services, embedded.remove):
+        with pytest.raises(Refusal, match=rf"^{file} is not a directory\. Name one with --data-dir\.$"):
+            use(file)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write everywhere")
+def test_directory_that_its_owner_closed_stays_closed(tmp_path):
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(Refusal, match="Cannot write to"):
+        embedded.services(tmp_path)
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o500
+    tmp_path.chmod(0o700)
+
+
+@needs_proc
+def test_child_that_its_launcher_lost_hold_of_is_ended(state):
+    with embedded.services(state, durable=False) as services:
+        lost = subprocess.Popen(["sleep", "60"])
+        services.ledger.add("worker", lost.pid, signal.SIGTERM)  # a stop request came before the launcher knew it
+
+    assert lost.wait(5) == -signal.SIGTERM
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as somebody else")

@@ -22,6 +22,7 @@ from hle_site.embedded.places import CHECKOUT, Refusal
 from hle_site.embedded.processes import wait_for
 
 LOOPBACK = "127.0.0.1"
+LAST_PORT = 65535
 WATCH_S = 0.25
 READY_S = 90.0
 JOB_S = 300.0
@@ -60,8 +61,8 @@ class Command(BaseCommand):
         try:
             embedded.check_free(state)
             with contextlib.closing(listen(options["port"])) as web:
-                if options["reset"]:
-                    embedded.remove(state)
+                if options["reset"] and embedded.remove(state):
+                    _say(f"Deleted the data kept in {state}.")
                 _run(state, web, seed=not options["no_seed"])
         except KeyboardInterrupt:
             sys.exit(0)
@@ -72,10 +73,9 @@ class Command(BaseCommand):
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 65536:
-        raise argparse.ArgumentTypeError(f"{number} is not a port; use 1024 to 65535, or 0 for any free one")
-    return number
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; use 1024 to {LAST_PORT}, or 0 for any free one")
+    return int(text)
 
 
 def listen(port: int) -> socket.socket:
