@@ -1,20 +1,21 @@
 """Every setting of the site, read once from the environment. `HLE_MODE` is set by `demo` and `test` only; unset means production."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 import structlog
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from hle_site.variables import Env, broker_address, log_level
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Env()
 
 HLE_MODE = env.str("HLE_MODE", default="production")
 if HLE_MODE not in {"production", "demo", "test"}:
-    raise ImproperlyConfigured(f"HLE_MODE is {HLE_MODE!r}; leave it unset in production, only demo and test set it.")
+    sys.exit(f"HLE_MODE is {HLE_MODE!r}; leave it unset in production, only demo and test set it.")
 IS_DEMO = HLE_MODE == "demo"
 IS_PRODUCTION = HLE_MODE == "production"
 
@@ -137,7 +138,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
 DATABASES["default"]["TEST"] = {"TEMPLATE": env.str("HLE_TEST_TEMPLATE", default="template1")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL = env.get_value("REDIS_URL", cast=broker_address)
 # Celery names a unix socket redis+socket://, redis-py unix://
 CACHE_URL = REDIS_URL.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")
 CACHES = {
@@ -296,7 +297,7 @@ SPECTACULAR_SETTINGS = {
 # --- logs: one JSON object a line, ids and no text ---
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = env.get_value("LOG_LEVEL", cast=log_level, default="INFO")
 _log_processors = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,

@@ -4,8 +4,10 @@ Containers are not started here: what is tested is what they would run, in produ
 """
 
 import ast
+import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -24,6 +26,7 @@ import yaml
 from django.conf import settings
 from django.db import connection
 
+from hle_site.variables import Env
 from tests.spread import broker_beside
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +37,7 @@ LASTING = sorted(SERVICES.keys() - {"migrate"})
 VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-][^}]*)?\}")
 # read by settings, but not for people to set in production
 INTERNAL = {"HLE_MODE", "HLE_TEST_TEMPLATE", "SIMULATOR_URL", "SIMULATOR_TOKEN"}
+OF_BUCKET = {"STORAGE_ACCESS_KEY", "STORAGE_SECRET_KEY"}  # read only when there is a bucket
 WAIT_S = 60.0
 
 
@@ -130,6 +134,69 @@ def test_nothing_private_goes_into_the_image() -> None:
     assert not any(line.lstrip("!").startswith((".env", ".git", ".state", "tests")) for line in lines)
 
 
+# --- the settings ---
+
+# What a site cannot do without; nothing listens there.
+MINIMAL = {
+    "DATABASE_URL": "postgres://site@db.invalid/site",
+    "REDIS_URL": "redis://redis.invalid/0",
+    "SECRET_KEY": "s" * 20 + "0123456789" * 4 + "abcdefg",
+    "RELEASE_KEY": "release-key-of-a-test",
+    "PSEUDONYM_KEY": "pseudonym-key-of-a-test",
+    "EMAIL_URL": "consolemail://",
+    "ALLOWED_HOSTS": "exam.example.org",
+    "SITE_URL": "https://exam.example.org",
+}
+
+
+REQUIRED = {name for name, has_default in settings_variables().items() if not has_default} - OF_BUCKET
+
+
+def without(variables: dict[str, str], name: str) -> dict[str, str]:
+    return {key: value for key, value in variables.items() if key != name}
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_is_required_is_missed_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str | None
+) -> None:
+    monkeypatch.setattr(Env, "ENVIRON", MINIMAL | {name: value} if value is not None else without(MINIMAL, name))
+
+    with pytest.raises(SystemExit, match=f"^{name} is not set: the deployment section of README"):
+        runpy.run_path(str(ROOT / "hle_site/settings.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("DATABASE_URL", "mysql://db/site", "DATABASE_URL does not begin with postgres://"),
+        ("DATABASE_URL", "nonsense", "DATABASE_URL does not begin with postgres://"),
+        ("DATABASE_URL", "postgres://site:pa/ss@db/site", "DATABASE_URL cannot be read"),
+        ("REDIS_URL", "nonsense", "REDIS_URL cannot be read"),
+        ("EMAIL_URL", "nonsense", "EMAIL_URL cannot be read"),
+        ("EMAIL_URL", "smtp://mail:secret", "EMAIL_URL cannot be read"),
+        ("CONN_MAX_AGE", "secret", "CONN_MAX_AGE cannot be read"),
+        ("PARK_RETRY_S", "1,secret", "PARK_RETRY_S cannot be read"),
+        ("LOG_LEVEL", "secret", "LOG_LEVEL cannot be read"),
+        ("REQUIRE_STAFF_FACTOR", "", "REQUIRE_STAFF_FACTOR is neither true nor false"),
+        ("REQUIRE_STAFF_FACTOR", "secret", "REQUIRE_STAFF_FACTOR is neither true nor false"),
+        ("STORAGE_BUCKET", "site", "STORAGE_ACCESS_KEY is not set"),
+        ("HLE_MODE", "staging", "HLE_MODE is 'staging'"),
+    ],
+)
+def test_what_cannot_be_read_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setattr(Env, "ENVIRON", MINIMAL | {name: value})
+
+    with pytest.raises(SystemExit, match=f"^{re.escape(sentence)}") as refusal:
+        runpy.run_path(str(ROOT / "hle_site/settings.py"))
+
+    assert "secret" not in str(refusal.value)
+    assert "ss@db" not in str(refusal.value)
+
+
 # --- the commands, as processes ---
 
 
@@ -142,15 +209,10 @@ def production(transactional_db: None, tmp_path: Path) -> dict[str, str]:
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path="/" + connection.settings_dict["NAME"])
     return {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **MINIMAL,
         "LANG": "C.UTF-8",
         "DATABASE_URL": database.geturl(),
         "REDIS_URL": broker_beside(),
-        "SECRET_KEY": "s" * 20 + "0123456789" * 4 + "abcdefg",
-        "RELEASE_KEY": "release-key-of-a-test",
-        "PSEUDONYM_KEY": "pseudonym-key-of-a-test",
-        "SITE_URL": "https://exam.example.org",
-        "ALLOWED_HOSTS": "exam.example.org",
-        "EMAIL_URL": "consolemail://",
         "DEFAULT_FROM_EMAIL": "exam@example.org",
         "BEHIND_TLS_PROXY": "true",
         "HLE_STATE_DIR": str(tmp_path / "state"),
@@ -223,22 +285,23 @@ def manage(production: dict[str, str], *words: str) -> subprocess.CompletedProce
     )
 
 
-def test_production_passes_the_deployment_check(production: dict[str, str]) -> None:
-    found = manage(production, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+def test_production_passes_the_deployment_check() -> None:
+    found = manage(MINIMAL | {"LANG": "C.UTF-8"}, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
 
     assert found.returncode == 0, found.stderr
 
 
-@pytest.mark.parametrize(
-    "name", ["SECRET_KEY", "RELEASE_KEY", "PSEUDONYM_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"]
-)
-def test_production_refuses_to_start_without(production: dict[str, str], name: str) -> None:
-    del production[name]
+@pytest.mark.parametrize("name", ["migrate", "web", "worker"])
+def test_no_process_starts_without_its_settings(name: str) -> None:
+    program, *words = SERVICES[name]["command"]
+    command = [str(Path(sys.executable).with_name(program)), *words]
 
-    found = manage(production, "manage.py", "check")
+    found = subprocess.run(
+        command, cwd=ROOT, env=without(MINIMAL, "RELEASE_KEY"), capture_output=True, text=True, timeout=60
+    )
 
-    assert found.returncode != 0
-    assert name in found.stderr
+    sentence = "RELEASE_KEY is not set: the deployment section of README.md says what it is.\n"
+    assert (found.returncode, found.stdout, found.stderr) == (1, "", sentence)
 
 
 def test_the_web_server_is_ready_and_serves_the_collected_files(
@@ -264,6 +327,9 @@ def test_the_web_server_is_ready_and_serves_the_collected_files(
     assert "script-src 'self'" in headers["Content-Security-Policy"]
     assert styled == 200
     assert "immutable" in style_headers["Cache-Control"]
+    lines = [json.loads(line) for line in (tmp_path / "web.log").read_text().splitlines()]
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "django_structlog.middlewares.request"}
+    assert [line for line in lines if line["event"].startswith("request_") and not line["request_id"]] == []
 
 
 def test_the_worker_answers_its_health_check(production: dict[str, str], run: Any, tmp_path: Path) -> None:

@@ -185,9 +185,10 @@ class Demo:
     def start_web(self) -> None:
         """Start the web server on the socket that we hold already."""
         number = self._web.fileno()
+        site = ("-c", "python:hle_site.webserver", "hle_site.wsgi:application")
         threads = ("-k", "gthread", "--workers", "2", "--threads", "8", "--preload", "--graceful-timeout", "5")
         place = ("-b", f"fd://{number}", "--no-control-socket")
-        self._start("web", "-m", "gunicorn", "hle_site.wsgi:application", *threads, *place, pass_fds=(number,))
+        self._start("web", "-m", "gunicorn", *site, *threads, *place, pass_fds=(number,))
 
     def seed(self) -> None:
         """Fill in the example data, once for a data directory."""
