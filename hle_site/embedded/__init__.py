@@ -96,6 +96,12 @@ class Services:
         self.query(f'DROP DATABASE "{DATABASE}" WITH (FORCE)')
         self.is_new = self.ensure_database(DATABASE)
 
+    def applied_migrations(self) -> list[str]:
+        """Return the migrations that the database `app` has seen, named `app.name`."""
+        if not self.query("SELECT to_regclass('django_migrations')", DATABASE):
+            return []
+        return self.query("SELECT app || '.' || name FROM django_migrations", DATABASE).splitlines()
+
     def query(self, sql: str, database: str = "postgres") -> str:
         """Run one statement and return its plain output."""
         assert self._postgres, "the servers run"

@@ -63,7 +63,18 @@ def test_secrets() -> dict[str, str]:
 def migrations_hash(checkout: Path = CHECKOUT) -> str:
     """Return a name for the database schema: a hash of all migrations, those of dependencies by the lock file."""
     digest = hashlib.sha256((checkout / "requirements.lock").read_bytes())
-    for root in ("hle_site", "questions", "grading", "review"):
-        for path in sorted((checkout / root).glob("**/migrations/*.py")):
-            digest.update(f"{path.relative_to(checkout)}\n".encode() + path.read_bytes())
+    for path in _migrations(checkout):
+        digest.update(f"{path.relative_to(checkout)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def unknown_migrations(applied: Iterable[str], checkout: Path = CHECKOUT) -> list[str]:
+    """Return which applied migrations, named `app.name`, belong to apps of this code and are not in it."""
+    known = {f"{path.parent.parent.name}.{path.stem}" for path in _migrations(checkout)}
+    apps = {name.split(".")[0] for name in known}
+    return sorted(name for name in applied if name.split(".")[0] in apps and name not in known)
+
+
+def _migrations(checkout: Path) -> list[Path]:
+    roots = ("hle_site", "questions", "grading", "review")
+    return [path for root in roots for path in sorted((checkout / root).glob("**/migrations/*.py"))]

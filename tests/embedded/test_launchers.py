@@ -66,6 +66,23 @@ def test_foreign_directory_is_not_reset(fresh):
     assert (fresh / "thesis.tex").exists()
 
 
+def test_data_of_newer_code_gets_a_sentence_and_stays(fresh):
+    row = ("questions", "9999_of_next_year")
+    with embedded.services(fresh, durable=False) as services:
+        services.query("CREATE TABLE django_migrations (app text, name text)", "app")
+        services.query(f"INSERT INTO django_migrations VALUES {row}, ('axes', '0099_gone')", "app")
+
+    done = run("demo", "--port", "0", "--no-seed", "--data-dir", str(fresh))
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"The data in {fresh} was last used by newer code (questions.9999_of_next_year is not known here)."
+        " Start that code, name another directory with --data-dir, or delete the data with --reset.\n"
+    )
+    with embedded.services(fresh, durable=False) as services:
+        assert services.applied_migrations() == [".".join(row), "axes.0099_gone"]
+
+
 def test_unwritable_directory_gets_a_sentence():
     done = run("demo", "--port", "0", "--data-dir", "/proc/hle-site")
 

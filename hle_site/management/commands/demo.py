@@ -171,6 +171,12 @@ class Demo:
         schema, done = environment.migrations_hash(), self._mark("schema")
         if done.exists() and done.read_text() == schema:
             return
+        newer = environment.unknown_migrations(self.services.applied_migrations())
+        if newer:
+            raise Refusal(
+                f"The data in {self._state} was last used by newer code ({', '.join(newer)} is not known here)."
+                " Start that code, name another directory with --data-dir, or delete the data with --reset."
+            )
         _say("Preparing the database ...")
         self._finish(self._start("migrate", "manage.py", "migrate", "--no-input"))
         done.write_text(schema)
