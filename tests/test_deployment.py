@@ -197,6 +197,16 @@ def test_what_cannot_be_read_is_named_without_its_value(
     assert "ss@db" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(("behind", "proxies"), [("true", 1), ("false", 0)])
+def test_limits_count_visitors_and_not_the_proxy(monkeypatch: pytest.MonkeyPatch, behind: str, proxies: int) -> None:
+    monkeypatch.setattr(Env, "ENVIRON", MINIMAL | {"BEHIND_TLS_PROXY": behind})
+
+    found = runpy.run_path(str(ROOT / "hle_site/settings.py"))
+
+    assert found["ALLAUTH_TRUSTED_PROXY_COUNT"] == proxies
+    assert found["REST_FRAMEWORK"]["NUM_PROXIES"] == proxies
+
+
 # --- the commands, as processes ---
 
 

@@ -1,4 +1,5 @@
-"""What holds on every page: staff sign in with a second factor, pages with content are not stored, reading looks up once."""
+"""What holds on every page: staff sign in with a second factor, pages with content are not stored, errors are 400, reading
+looks up once."""
 
 from collections.abc import Callable
 
@@ -6,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from hle_site import lookups
@@ -44,6 +46,23 @@ class NoStoreMiddleware:
         response = self.get_response(request)
         if request.user.is_authenticated and not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store, private"
+        return response
+
+
+class FormErrorMiddleware:
+    """Answers 400 to a form of allauth's that comes back with errors, as our own pages do."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_template_response(self, request: HttpRequest, response: TemplateResponse) -> TemplateResponse:
+        """Look at the form before the page is rendered."""
+        form = (response.context_data or {}).get("form")
+        if request.method == "POST" and response.status_code == 200 and form is not None and form.errors:
+            response.status_code = 400
         return response
 
 

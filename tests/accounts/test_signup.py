@@ -60,10 +60,44 @@ def test_a_wrong_password_is_answered_with_a_sentence_that_names_no_account():
     for login in (user.email, "nobody@example.org"):
         response = Client().post("/accounts/login/", {"login": login, "password": "wrong"})
         pages.append(re.findall(r"<li>.*?</li>", response.content.decode()))
-        assert response.status_code == 200
+        assert response.status_code == 400
 
     assert pages[0] == pages[1]
     assert any("not correct" in line for line in pages[0])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("name", "   ", "This field is required."),
+        ("name", "x" * 121, "Ensure this value has at most 120 characters (it has 121)."),
+        ("email", "ada", "Enter a valid email address."),
+        ("password1", "abc", "This password is too short."),
+        ("password2", "another sentence", "You must type the same password each time."),
+    ],
+)
+def test_sign_up_keeps_what_was_typed_and_says_what_is_wrong(field, value, said):
+    response = Client().post("/accounts/signup/", FORM | {field: value})
+
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert said in page
+    assert f'value="{(FORM | {field: value})["email"]}"' in page
+    assert not User.objects.exists()
+
+
+def failed_log_in(name, address):
+    data = {"login": f"{name}@example.org", "password": "wrong"}
+    return Client().post("/accounts/login/", data, HTTP_X_FORWARDED_FOR=address).content.decode()
+
+
+def test_behind_a_proxy_the_limit_of_log_ins_is_each_visitors_own(settings):
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    for number in range(10):
+        failed_log_in(f"nobody{number}", f"203.0.113.{number}, 198.51.100.7")  # what comes before the last is invented
+
+    assert "Too many failed login attempts." in failed_log_in("somebody", "198.51.100.7")
+    assert "not correct" in failed_log_in("somebody", "198.51.100.8")
 
 
 def test_a_known_address_is_not_given_away_at_sign_up():
