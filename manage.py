@@ -16,6 +16,7 @@ def main():
         sys.exit("This runs on Linux and macOS; on Windows use WSL.")
     if sys.version_info < (3, 11):  # noqa: UP036  the sentence for those who have it
         sys.exit("This needs Python 3.11 or newer, and this is Python " + sys.version.split()[0] + ".")
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  missing under PYTHONSAFEPATH
     from hle_site import bootstrap  # modern syntax
 
     command = sys.argv[1] if len(sys.argv) > 1 else ""

@@ -27,9 +27,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 UV_LOCK = Path(__file__).with_name("bootstrap.lock")
 LOCKS = {"core": "requirements.lock", "dev": "tests/requirements.lock"}
 SETS = {"demo": ["core"], "test": ["core", "dev"], "bench": ["core", "dev"]}
-# Variables that would send an install elsewhere or change what is imported; index, proxy and cache variables stay.
+# Variables that would send an install elsewhere or change what runs; index, proxy and cache variables stay.
 FOREIGN = (
-    *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__"),
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__"),
     *(f"PIP_{name}" for name in ("TARGET", "PREFIX", "USER", "REQUIRE_VIRTUALENV", "CONSTRAINT", "NO_BINARY", "ROOT")),
     *(f"UV_{name}" for name in ("PYTHON", "TARGET", "SYSTEM_PYTHON", "CONSTRAINT", "NO_BINARY", "PROJECT_ENVIRONMENT")),
 )
@@ -69,6 +69,7 @@ class Paths(NamedTuple):
 def ensure(argv: Sequence[str], checkout: Path = CHECKOUT) -> None:
     """Return when this very process runs in a fitting `.venv`; else make it and run the same command there."""
     stop_on_signals()
+    _open_standard_files()
     paths = Paths.of(checkout)
     wanted = [*SETS[argv[1]], *_extras(argv)]
     inside = Path(sys.prefix).resolve() == paths.venv.resolve()
@@ -87,6 +88,15 @@ def ensure(argv: Sequence[str], checkout: Path = CHECKOUT) -> None:
         sys.exit(_sentence(str(error)) or f"Cannot set up {paths.venv}: {error}.")
     except KeyboardInterrupt:
         sys.exit("Interrupted; the next start begins the set-up again.")
+
+
+def _open_standard_files() -> None:
+    """Give input, output and errors a place when the shell has closed them, so that no socket gets one of their numbers."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def run_launcher(argv: Sequence[str]) -> NoReturn:
@@ -116,13 +126,12 @@ def _run_in(paths: Paths, argv: Sequence[str]) -> NoReturn:
 
 
 def _execute(python: Path, argv: Sequence[str]) -> NoReturn:
-    sys.stdout.flush()
     os.execve(python, [str(python), *argv], clean_environment())  # noqa: S606  ourselves, no shell
 
 
 def clean_environment() -> dict[str, str]:
-    """Return our environment without what points to other environments."""
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    """Return our environment without what points to other environments or changes how Python behaves."""
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN and name[:6] != "PYTHON"}
 
 
 def fits(paths: Paths, wanted: Sequence[str]) -> bool:

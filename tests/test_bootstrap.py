@@ -235,13 +235,14 @@ def test_an_installer_ends_with_its_launcher(tmp_path, number):
 
 
 def test_foreign_variables_do_not_reach_the_installer(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    for name in ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONINSPECT"):
+        monkeypatch.setenv(name, "/elsewhere")
     monkeypatch.setenv("PIP_TARGET", "/elsewhere")
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror.invalid/simple")
 
     env = bootstrap.clean_environment()
 
-    assert "PYTHONPATH" not in env
+    assert [name for name in env if name.startswith("PYTHON")] == []
     assert "PIP_TARGET" not in env
     assert env["PIP_INDEX_URL"] == "https://mirror.invalid/simple"
 
@@ -259,6 +260,27 @@ def test_command_without_django_names_the_remedy():
     assert done.stderr == (
         "This Python has no Django: run `python3 manage.py demo` first, then use `.venv/bin/python manage.py`.\n"
     )
+
+
+def test_python_that_leaves_out_the_scripts_folder_finds_the_code(tmp_path):
+    (tmp_path / "hle_site.py").write_text("raise SystemExit('somebody else')")
+
+    done = subprocess.run(
+        [sys.executable, "-S", "manage.py", "migrate"],
+        cwd=CHECKOUT,
+        env={"PYTHONSAFEPATH": "1", "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stderr.startswith("This Python has no Django")
+
+
+def test_files_that_the_shell_closed_are_opened_again():
+    program = "from hle_site import bootstrap; import os; bootstrap._open_standard_files(); os.fstat(0), os.fstat(1), os.fstat(2)"
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", program]
+
+    assert subprocess.run(command, cwd=CHECKOUT).returncode == 0
 
 
 def test_locks_hold_no_address_and_only_hashed_wheels():
