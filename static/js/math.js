@@ -1,8 +1,7 @@
 // Draws .math elements with KaTeX, loaded when a page first holds one. Without script the LaTeX stays readable as it is.
 import { each, reach } from "./dom.js";
 
-// Both are drawn with style attributes in KaTeX's MathML, which the content security policy refuses.
-const MACROS = { "\\fcolorbox": "\\@secondoftwo{#1#2}{\\boxed{#3}}", "\\pmb": "\\boldsymbol{#1}" };
+const { setAttribute } = Element.prototype;
 
 let library = null;
 
@@ -21,21 +20,35 @@ function load() {
   return library;
 }
 
+/** Run `render`; styles that KaTeX writes as attributes, which the content security policy refuses, become properties. */
+function withStyles(render) {
+  Element.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
+  };
+  try {
+    render();
+  } finally {
+    Element.prototype.setAttribute = setAttribute;
+  }
+}
+
 async function draw(element) {
   const tex = element.dataset.tex ?? element.textContent;
   const katex = await load();
   const displayMode = element.classList.contains("math-display") && !element.closest(".row-title");
   try {
-    katex.render(tex, element, {
-      displayMode,
-      throwOnError: false,
-      trust: false,
-      strict: false,
-      maxExpand: 300,
-      maxSize: 20,
-      macros: { ...MACROS },
-      errorColor: "currentColor",
-    });
+    withStyles(() =>
+      katex.render(tex, element, {
+        displayMode,
+        throwOnError: false,
+        trust: false,
+        strict: false,
+        maxExpand: 300,
+        maxSize: 20,
+        errorColor: "currentColor",
+      }),
+    );
   } catch {
     element.textContent = tex;
     element.classList.add("math-bad");
