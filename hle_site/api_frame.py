@@ -1,4 +1,4 @@
-"""The API's frame: one error shape and keyset pages. Routes are in `api`."""
+"""The API's frame: one shape of errors. Routes are in `api`, pages in `api_pages`."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.defaults import page_not_found, server_error
 from rest_framework import exceptions
-from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
 
@@ -18,14 +17,6 @@ from questions.workflow import InvalidTransition, Refused
 from review.actions import EditConflict as ReviewConflict
 
 UNKNOWN = gettext_lazy("There is nothing here that you may see.")
-
-
-class KeysetPagination(CursorPagination):
-    """Pages by key, newest first; no totals."""
-
-    ordering = ("-created_at", "-id")
-    page_size_query_param = "page_size"
-    max_page_size = 100
 
 
 REFUSAL = {

@@ -236,8 +236,19 @@ def _working_copy(question: Question, *, by: Any) -> Revision:
     )
 
 
+def plain_lines(text: str) -> str:
+    """Return the text with plain line ends: its hash must not depend on whether it was typed, sent or imported."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _known(content: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name in fields}
+    return {name: _kept(value) for name, value in content.items() if name in fields}
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, list):
+        return [plain_lines(text) for text in value]
+    return plain_lines(value) if isinstance(value, str) else value
 
 
 def _set(revision: Revision, name: str, value: Any) -> bool:

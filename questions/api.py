@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.urls import include, path
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
@@ -53,8 +53,8 @@ class OwnPictures(serializers.PrimaryKeyRelatedField[Attachment]):
 class RevisionSerializer(serializers.ModelSerializer[Revision]):
     """The newest text of a question."""
 
-    image = PictureSerializer(read_only=True)
-    rationale_image = PictureSerializer(read_only=True)
+    image = PictureSerializer(read_only=True, allow_null=True)
+    rationale_image = PictureSerializer(read_only=True, allow_null=True)
 
     class Meta:
         model = Revision
@@ -163,14 +163,16 @@ class ContentSerializer(serializers.Serializer[Any]):
     answer_type = serializers.ChoiceField(choices=AnswerType.choices, required=False)
     prompt = _text(PROMPT_LENGTH)
     options = serializers.ListField(
-        child=serializers.CharField(max_length=OPTION_LENGTH, allow_blank=True), max_length=MOST_OPTIONS, required=False
+        child=serializers.CharField(max_length=OPTION_LENGTH, allow_blank=True, trim_whitespace=False),
+        max_length=MOST_OPTIONS,
+        required=False,
     )
     answer = _text(ANSWER_LENGTH)
     image = OwnPictures(allow_null=True, required=False)
     image_alt = _text(2_000)
     language = serializers.CharField(max_length=12, required=False)
     category = serializers.ChoiceField(choices=Field.choices, required=False, allow_blank=True)
-    raw_subject = _text(120)
+    raw_subject = serializers.CharField(max_length=120, allow_blank=True, required=False)
     rationale = _text(TEXT_LENGTH)
     rationale_image = OwnPictures(allow_null=True, required=False)
     sources = _text(TEXT_LENGTH)
@@ -208,6 +210,11 @@ class WithdrawSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
 
 
+def _check_language(content: dict[str, Any], known: list[str]) -> None:
+    if content.get("language", known[0]) not in known:
+        raise serializers.ValidationError({"language": [_("The call takes these languages: %s.") % ", ".join(known)]})
+
+
 class QuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Question]):
     """The reader's own questions: write, test, submit, withdraw."""
 
@@ -237,6 +244,7 @@ class QuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
             raise PermissionDenied
         content = self._read(NewQuestionSerializer)
         call = content.pop("call", None) or Call.objects.get(is_default=True)
+        _check_language(content, call.languages)
         question = actions.create(call=call, by=request.user, content=content)
         return self._answer(question, status.HTTP_201_CREATED)
 
@@ -245,6 +253,7 @@ class QuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         """Save the working copy: all of it in a draft, what accompanies the tested text once models were beaten."""
         question = self.get_object()
         content = self._read(SaveSerializer)
+        _check_language(content, [*question.call.languages, question.newest.language])
         actions.save(question=question, by=request.user, version=content.pop("version"), content=content)
         return self._answer(question)
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from hle_site import uploads
 from hle_site.accounts.enums import Field
+from questions.actions import plain_lines
 from questions.enums import AnswerType, Status
 from questions.models import Attachment, Revision
 from questions.models.question import ANSWER_LENGTH, OPTION_LENGTH, PROMPT_LENGTH, TEXT_LENGTH
@@ -50,11 +51,6 @@ def letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def _clean_lines(text: str) -> str:
-    # browsers send CRLF; the hash of a text must not depend on whether it was typed or imported
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 class TextField(forms.CharField):
     """A text of several lines, kept as typed but for its line ends."""
 
@@ -64,7 +60,7 @@ class TextField(forms.CharField):
 
     def to_python(self, value: Any) -> str:
         """Return the text with plain line ends."""
-        return _clean_lines(super().to_python(value))
+        return plain_lines(super().to_python(value))
 
 
 class OptionsWidget(forms.Widget):
@@ -73,7 +69,7 @@ class OptionsWidget(forms.Widget):
     def value_from_datadict(self, data: Any, _files: Any, name: str) -> list[str]:
         """Return all rows, empty ones too: the marks count them."""
         if isinstance(data, MultiValueDict):
-            return [_clean_lines(text) for text in data.getlist(name)]
+            return [plain_lines(text) for text in data.getlist(name)]
         return list(data.get(name, []))
 
     def render(self, *_args: Any, **_kwargs: Any) -> str:

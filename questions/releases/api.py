@@ -11,8 +11,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import SimpleRouter
@@ -21,6 +19,7 @@ from rest_framework.views import APIView
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope, SessionOnly
+from hle_site.api_pages import KeysetPagination
 from questions.models import Release, ReleaseItem
 from questions.querysets import PUBLISHED
 from questions.releases import files, freeze, views
@@ -77,19 +76,10 @@ class ItemSerializer(serializers.ModelSerializer[ReleaseItem]):
         fields = ["public_id", "row", "row_hash", "change", "change_reason"]
 
 
-class ItemPages(CursorPagination):
+class ItemPages(KeysetPagination):
     """Pages of a release's questions in the order of the files."""
 
     ordering = ("public_id",)
-    page_size_query_param = "page_size"
-    max_page_size = 100
-
-    def decode_cursor(self, request: Request) -> Any:
-        """Return the cursor; one with a character that no id has leads nowhere."""
-        cursor = super().decode_cursor(request)
-        if cursor and cursor.position and not cursor.position.isprintable():
-            raise NotFound
-        return cursor
 
 
 class ReleaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Release]):
