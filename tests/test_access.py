@@ -5,6 +5,7 @@ What is not written there does not exist: an address without a line fails, and a
 """
 
 import base64
+import json
 import logging
 import re
 import uuid
@@ -14,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jsonschema
 import pytest
 import redis
 from django.conf import settings
@@ -581,6 +583,52 @@ def test_a_token_opens_no_page(world: World, token_clients: dict[tuple[str, str]
 
 def test_every_address_of_the_api_has_a_scope() -> None:
     assert {scope_of(line.name) for line in API} == {*SCOPES, "none"}
+
+
+# --- the schema of the API ---
+
+
+def nullable(part: Any) -> Any:
+    """Return a part of an OpenAPI schema as JSON Schema has it: null is a type of its own."""
+    if isinstance(part, list):
+        return [nullable(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    plain = {name: nullable(value) for name, value in part.items() if name != "nullable"}
+    return {"anyOf": [plain, {"type": "null"}]} if part.get("nullable") else plain
+
+
+def against_schema(schema: dict[str, Any], line: Line, url: str, answer: Answer) -> list[str]:
+    """Return what the schema of an address has against a good answer."""
+    patterns = {path: re.sub(r"\{\w+\}", "[^/]+", path.replace("{path}", ".+")) for path in schema["paths"]}
+    path = next(path for path, pattern in patterns.items() if re.fullmatch(pattern, url))
+    content = schema["paths"][path]["get"]["responses"]["200"]["content"].get("application/json")
+    if content is None:
+        return []
+    rule = {**content["schema"], "components": schema["components"]}
+    body = json.loads(answer.body[: answer.body.rindex("}" if answer.body.startswith("{") else "]") + 1])
+    errors = jsonschema.Draft202012Validator(rule).iter_errors(body)
+    return [f"{line.name} {url}: {error.json_path}: {error.message[:200]}" for error in errors]
+
+
+def test_answers_are_as_the_schema_says(world: World, clients: dict[str, Client]) -> None:
+    accepted = {"Accept": "application/vnd.oai.openapi+json"}
+    schema = nullable(json.loads(clients["CO"].get(reverse("schema"), headers=accepted).content))
+    readers = {"draft": ("CO",), "review": ("RA", "SR"), "release": ("RS",)}
+    lines = [line for line in API if "GET" in line.methods]
+    cases = [(line, code) for line in lines for code in readers[scope_of(line.name)]]
+
+    wrong, good = [], 0
+    for line, code in cases:
+        for place in world.places if line.of_question else [None]:
+            url = address(line, world, place, code)
+            answer = call(clients[code], "GET", url) if url else None
+            if answer and answer.status == 200:
+                wrong += against_schema(schema, line, url, answer)
+                good += 1
+
+    assert wrong == []
+    assert good > 50
 
 
 # --- search ---
