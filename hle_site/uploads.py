@@ -11,7 +11,7 @@ import io
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -66,11 +66,9 @@ def process(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PI
     kind = recognise(data)
     if kind is None:
         raise RefusedPicture(_("This file is not a PNG, JPEG or WebP picture. Save it as one of these and try again."))
-    answer, pixels = _decode_apart(data, kind, max_pixels)
+    answer, pixels = _decode_apart(data, kind, max_pixels, GROWTH * max_bytes)
     if "refused" in answer:
         raise RefusedPicture(_sentence(answer, max_pixels))
-    if len(pixels) > GROWTH * max_bytes:
-        raise RefusedPicture(_("This picture has more detail than the site can keep. Make it smaller and try again."))
     return Picture(
         pixels,
         _MEDIA_TYPES[answer["kind"]],
@@ -91,13 +89,14 @@ def _sentence(answer: dict, max_pixels: int) -> str:
         "animated": _("This picture moves. Choose a still picture, or save one frame of it."),
         "large": _("This picture has %(width)s by %(height)s pixels; the limit is %(limit)s million. Make it smaller.")
         % size,
+        "detail": _("This picture has more detail than the site can keep. Make it smaller and try again."),
         "effort": _("This picture needs too much time or memory to read. Save it anew or make it smaller."),
     }.get(answer["refused"], _("This picture is damaged or incomplete. Open it, save it anew and try again."))
 
 
-def _decode_apart(data: bytes, kind: str, max_pixels: int) -> tuple[dict, bytes]:
+def _decode_apart(data: bytes, kind: str, max_pixels: int, most_bytes: int) -> tuple[dict, bytes]:
     """Return the answer of the decoding process and the new picture; a process that dies or hangs is an answer too."""
-    command = [sys.executable, "-I", __file__, kind, str(max_pixels)]
+    command = [sys.executable, "-I", __file__, kind, str(max_pixels), str(most_bytes)]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and file, the data on standard input only
             command, input=data, capture_output=True, timeout=WALL_S, cwd="/", env={"LC_ALL": "C.UTF-8"}, check=False
@@ -125,7 +124,25 @@ def _limit_this_process() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _rewrite(data: bytes, kind: str, max_pixels: int) -> tuple[dict, bytes]:
+class _TooMuchDetail(Exception):
+    pass
+
+
+class _Bounded(io.BytesIO):
+    """A file that stops its writer at so many bytes: a small WebP may become a PNG a hundred times as large."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def write(self, part: Any) -> int:
+        """Write, or stop the writer."""
+        if self.tell() + len(part) > self.most:
+            raise _TooMuchDetail
+        return super().write(part)
+
+
+def _rewrite(data: bytes, kind: str, max_pixels: int, most_bytes: int) -> tuple[dict, bytes]:
     """Return what the file holds, and its first picture upright, in 8 bits, without anything but pixels."""
     from PIL import Image, ImageOps  # in the limited process only
 
@@ -146,7 +163,7 @@ def _rewrite(data: bytes, kind: str, max_pixels: int) -> tuple[dict, bytes]:
     target = "JPEG" if is_photograph else "PNG"
     options = {"quality": JPEG_QUALITY, "subsampling": 0} if is_photograph else {"compress_level": 6}
     plain.info = {key: value for key, value in plain.info.items() if key == "transparency"}
-    out = io.BytesIO()
+    out = _Bounded(most_bytes)
     plain.save(out, format=target, **options)
     return {"kind": target, "width": plain.width, "height": plain.height}, out.getvalue()
 
@@ -164,9 +181,11 @@ def _eight_bits(image: "Image", *, keeps_palette: bool) -> "Image":
 def _main() -> None:
     with contextlib.suppress(ImportError):
         _limit_this_process()
-    data, kind, max_pixels = sys.stdin.buffer.read(), sys.argv[1], int(sys.argv[2])
+    data, kind, limits = sys.stdin.buffer.read(), sys.argv[1], map(int, sys.argv[2:])
     try:
-        answer, pixels = _rewrite(data, kind, max_pixels)
+        answer, pixels = _rewrite(data, kind, *limits)
+    except _TooMuchDetail:
+        answer, pixels = {"refused": "detail"}, b""
     except MemoryError:
         answer, pixels = {"refused": "effort"}, b""
     except Exception:  # noqa: BLE001 - decoders raise anything at broken files; the one answer is the same

@@ -3,13 +3,14 @@
 import hashlib
 import io
 import os
+import random
 import struct
 import time
 import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, ImageChops, ImageDraw, ImageStat, PngImagePlugin
 
 from hle_site import uploads
 from hle_site.uploads import RefusedPicture, process
@@ -33,10 +34,17 @@ def opened(picture: uploads.Picture) -> Image.Image:
     return Image.open(io.BytesIO(picture.bytes))
 
 
-def png_claiming(width: int, height: int) -> bytes:
-    def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+def chunk(name: bytes, body: bytes, *, check: int | None = None) -> bytes:
+    """A chunk of a PNG, with a wrong check sum if given."""
+    return (
+        struct.pack(">I", len(body))
+        + name
+        + body
+        + struct.pack(">I", zlib.crc32(name + body) if check is None else check)
+    )
 
+
+def png_claiming(width: int, height: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -209,6 +217,117 @@ def test_decoder_that_hangs_is_stopped(monkeypatch):
 
     with pytest.raises(RefusedPicture, match="too much time or memory"):
         process(saved(drawing(), "PNG"))
+
+
+def png_with(*chunks: bytes) -> bytes:
+    """A drawing with chunks between its header and its pixels."""
+    data = saved(drawing(), "PNG")
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """A segment of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def jpeg_with(*segments: bytes) -> bytes:
+    """A drawing with segments after its beginning."""
+    data = saved(drawing(), "JPEG")
+    return data[:2] + b"".join(segments) + data[2:]
+
+
+def interlaced() -> bytes:
+    """A drawing of 8 by 8 in the seven passes of Adam7."""
+    rows = [bytes([x * 30, y * 30, 99]) for y in range(8) for x in range(8)]
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    lines = [
+        b"\0" + b"".join(rows[y * 8 + x] for x in range(left, 8, across))
+        for left, top, across, down in passes
+        for y in range(top, 8, down)
+    ]
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 1)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"".join(lines)))
+        + chunk(b"IEND", b"")
+    )
+
+
+BOMB = zlib.compress(b"\0" * 60_000_000)
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + CANARY + b"</x:xmpmeta>"
+HTML = b"<!doctype html><script>alert('" + CANARY + b"')</script>"
+REWRITTEN = {
+    "HTML in a text chunk": png_with(chunk(b"tEXt", b"Comment\0" + HTML)),
+    "HTML in a private chunk": png_with(chunk(b"htMl", HTML)),
+    "XMP in a PNG": png_with(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP)),
+    "time in a PNG": png_with(chunk(b"tIME", b"\x07\xe0\1\1\1\1\1")),
+    "ten thousand chunks": png_with(*[chunk(b"prIv", CANARY)] * 10_000),
+    "XMP in a JPEG": jpeg_with(segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + XMP)),
+    "HTML in a comment of a JPEG": jpeg_with(segment(0xFE, HTML)),
+    "many segments": jpeg_with(*[segment(0xEA, CANARY * 1000)] * 300),
+    "Photoshop block": jpeg_with(segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04" + CANARY)),
+    "small picture inside": jpeg_with(segment(0xE0, b"JFXX\0\x10" + saved(drawing(), "JPEG", comment=CANARY))),
+    "WebP with metadata": saved(drawing(), "WEBP", xmp=XMP, icc_profile=CANARY),
+    "progressive": saved(drawing(), "JPEG", progressive=True, comment=CANARY),
+    "grey with transparency": saved(drawing("LA"), "PNG"),
+    "black and white": saved(drawing("1"), "PNG"),
+    "indexed with a table of transparency": saved(drawing("P"), "PNG", transparency=bytes(range(256))),
+    "interlaced": interlaced(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", REWRITTEN.values(), ids=REWRITTEN.keys())
+def test_odd_picture_keeps_its_pixels_and_nothing_else(data):
+    reference = Image.open(io.BytesIO(data)).convert("RGBA")
+
+    picture = process(data)
+
+    assert CANARY not in picture.bytes
+    assert set(opened(picture).info) <= {"transparency", "jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    if picture.media_type == "image/png":
+        assert opened(picture).convert("RGBA").tobytes() == reference.tobytes()
+    else:
+        assert ImageStat.Stat(ImageChops.difference(opened(picture), reference.convert("RGB"))).mean < [4.0] * 3
+
+
+DAMAGED = {
+    "wrong sum of the header": png_with()[:29] + b"\0\0\0\0" + png_with()[33:],
+    "wrong sum of the pixels": png_with().replace(saved(drawing(), "PNG")[-20:-12], b"\1\2\3\4\5\6\7\x08"),
+    "wrong sum of a chunk that is passed over": png_with(chunk(b"prIv", CANARY, check=1)),
+    "place that is none": png_with(chunk(b"eXIf", b"Exif\0\0" + CANARY)),
+    "no pixels": b"\x89PNG\r\n\x1a\n" + png_claiming(9, 9)[8:33] + chunk(b"IEND", b""),
+    "chunk without end": png_with(struct.pack(">I", 2**31 - 1) + b"tEXt"),
+    "profile that unpacks without end": png_with(chunk(b"iCCP", b"x\0\0" + BOMB)),
+    "text that unpacks without end": png_with(chunk(b"zTXt", b"x\0\0" + BOMB)),
+    "JPEG of 65535 by 65535": jpeg_with(segment(0xC0, b"\x08\xff\xff\xff\xff\x03\1\x11\0\2\x11\0\3\x11\0")),
+    "JPEG of nothing": b"\xff\xd8\xff\xd9",
+    "WebP of 16384 by 16384": b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0" + b"VP8 \0\0\0\0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
+def test_damaged_or_boundless_picture_is_answered_without_it(data):
+    start = time.monotonic()
+    try:
+        answer = opened(process(data)).info
+    except RefusedPicture as refusal:
+        answer = str(refusal)
+
+    assert time.monotonic() - start < uploads.WALL_S
+    assert answer == {} or len(answer) > 30
+
+
+def test_picture_that_grows_without_measure_is_stopped_in_its_own_process():
+    noise = Image.frombytes("RGB", (2500, 300), random.Random(1).randbytes(2500 * 15 * 3) * 20)
+    data = saved(noise, "WEBP", lossless=True, quality=0, method=0)
+
+    answer, pixels = uploads._decode_apart(data, "WEBP", uploads.MAX_PIXELS, 3 * len(data))
+
+    assert len(saved(noise, "PNG")) > 5 * len(data)
+    assert (answer, pixels) == ({"refused": "detail"}, b"")
+    with pytest.raises(RefusedPicture, match="more detail than the site can keep"):
+        process(data, max_bytes=len(data))
 
 
 def _hostile_files() -> list[Path]:
