@@ -123,7 +123,7 @@ def as_json(changes: Iterable[Change], *, version: str, previous_version: str) -
 def inline(text: str) -> str:
     """Return the text as one line of Markdown that shows it as typed, without line breaks and control characters."""
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return "".join("\\" + char if char in "\\`*_[]<>|#$~" else char for char in flat)
+    return "".join("\\" + char if char in "\\`*_[]<>|#$~&" else char for char in flat)
 
 
 def _entered(item: str, was_there_before: bool, reasons: Mapping[str, str]) -> Change:

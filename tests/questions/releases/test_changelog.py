@@ -1,6 +1,8 @@
+import html
 import json
 
 import pytest
+from markdown_it import MarkdownIt
 
 from questions.releases.changelog import (
     Change,
@@ -14,6 +16,7 @@ from questions.releases.changelog import (
     inline,
     row_hash,
 )
+from tests.xss_vectors import VECTORS
 
 A, B, C, D = ("a" * 24, "b" * 24, "c" * 24, "d" * 24)
 
@@ -110,6 +113,15 @@ def test_json_holds_every_change():
 def test_check_refuses_changes_that_contradict_the_rows(change):
     with pytest.raises(InconsistentChangesError):
         check([change], {A})
+
+
+@pytest.mark.parametrize("text", VECTORS)
+def test_inline_shows_a_text_as_typed_and_nothing_else(text):
+    shown = MarkdownIt("commonmark", {"html": True}).enable("table").render(f"| a |\n|---|\n| {inline(text)} |")
+
+    cell = shown.split("<td>")[1].split("</td>")[0]
+    assert "<" not in cell
+    assert html.unescape(cell).split() == "".join(char if char.isprintable() else " " for char in text).split()
 
 
 def test_inline_drops_what_could_end_the_line():
