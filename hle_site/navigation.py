@@ -63,13 +63,15 @@ SITE = (
 )
 
 
-def menu(user: Any, path: str) -> Menu:
-    """Return the main menu of a person who reads the page at `path`."""
+def menu(user: Any, path: str, *, is_at_others: bool = False) -> Menu:
+    """Return the main menu of a person who reads the page at `path`; a question of somebody else is not among "My questions"."""
     work = [(label, reverse(name)) for needed, label, name in WORK if _may_open(user, needed)]
     site = [(label, reverse(name)) for needed, label, name in SITE if _may_open(user, needed)]
     work.append((_("Releases"), reverse("releases:index")))
     # of two addresses that begin alike the longer one is meant
     nearest = max((url for _label, url in work + site if path.startswith(url)), key=len, default="")
+    if is_at_others and nearest == reverse("questions:list"):
+        nearest = ""
     return Menu(*([_entry(label, url, path, nearest) for label, url in part] for part in (work, site)))
 
 

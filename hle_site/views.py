@@ -20,7 +20,7 @@ def site_context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None:
         return context
-    context["nav"] = navigation.menu(user, request.path)
+    context["nav"] = navigation.menu(user, request.path, is_at_others=getattr(request, "is_at_others", False))
     context["footer_links"] = [(_("Releases"), reverse("releases:index"))]
     if user.is_authenticated:
         context["unread_count"] = user.notices.filter(read_at=None).count()

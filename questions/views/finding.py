@@ -27,6 +27,7 @@ def question_of(request: HttpRequest, pk: Any, permission: str, **beside: Any) -
     )
     question: Question = get_object_or_404(found.with_standing(request.user).annotate(**beside), pk=pk)
     question.note_standing(request.user)
+    request.is_at_others = not question.is_owned_by(request.user)  # the menu marks the own questions only
     if not request.user.has_perm(permission, question):
         raise PermissionDenied
     return question

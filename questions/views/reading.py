@@ -80,6 +80,7 @@ def history(request: HttpRequest, pk: Any) -> HttpResponse:
     context = {
         "question": question,
         "is_owner": question.is_owned_by(user),
+        "panels": panels.panels(question, user),
         "events": presenters.history(question, user),
         "revisions": found,
         "old": old,

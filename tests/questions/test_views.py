@@ -785,6 +785,26 @@ def test_history_compares_revisions(client_of: SignIn, contributor: Any) -> None
     assert client.get(at("history", question), {"from": "x", "to": "99"}).status_code == 200
 
 
+def test_history_leads_back_to_every_part_of_the_page(client_of: SignIn, contributor: Any) -> None:
+    question = factories.make_too_easy(by=contributor)
+
+    page = text(client_of(contributor).get(at("history", question)))
+
+    assert f'<li><a href="{at("detail", question)}#model-test">Model test</a></li>' in page
+
+
+@pytest.mark.parametrize(("person", "current"), [("contributor", ["My questions"]), ("organiser", [])])
+def test_menu_counts_the_questions_of_others_not_among_ones_own(
+    client_of: SignIn, contributor: Any, organiser: Any, person: str, current: list[str]
+) -> None:
+    question = factories.make_in_review(by=contributor)
+    client = client_of({"contributor": contributor, "organiser": organiser}[person])
+
+    menus = [client.get(at(name, question)).context["nav"].work for name in ("detail", "history")]
+
+    assert [[entry.label for entry in menu if entry.current] for menu in menus] == [current, current]
+
+
 def test_open_round_is_not_named_to_the_contributor(client_of: SignIn, contributor: Any, reviewer: Any) -> None:
     rename(reviewer, "Quentin Vogel")
     question = factories.make_in_review(by=contributor)
