@@ -16,6 +16,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 LONGEST = 100_000  # characters; a longer text is shown as typed, so that rendering stays within a second
 DEEPEST = 20  # levels of quotes and lists
@@ -92,6 +93,19 @@ def _backslash_math_block(state: StateBlock, start_line: int, end_line: int, sil
     return True
 
 
+# "costs $5 and $6" stays a price only with both settings
+_DOLLARS = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
+
+
+def _dollar_math(state: StateInline, silent: bool) -> bool:
+    """Read `$...$`, also where the text begins with it: there the plugin takes the last character for the one before."""
+    text = state.src
+    state.src = text if state.pos else text + "\n"
+    found = _DOLLARS(state, silent)
+    state.src = text
+    return found
+
+
 def _lower_headings(state: StateCore) -> None:
     """Make a heading of the text a lower one of the page: # becomes h3."""
     for token in state.tokens:
@@ -125,8 +139,8 @@ def _parser() -> MarkdownIt:
     md.enable(["table", "strikethrough", "linkify"])
     if md.linkify is not None:
         md.linkify.set({"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
-    # "costs $5 and $6" stays a price only with both settings
-    md.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
+    md.use(dollarmath_plugin, allow_labels=False)
+    md.inline.ruler.at("math_inline", _dollar_math)
     md.inline.ruler.before("escape", "backslash_math", _backslash_math)
     interrupts = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     md.block.ruler.before("fence", "backslash_math_block", _backslash_math_block, interrupts)

@@ -109,6 +109,8 @@ def test_prices_stay_prices(text):
         ("`$x$`", "<p><code>$x$</code></p>\n"),
         (r"\( and no end", "<p>( and no end</p>\n"),
         (r"\$5", "<p>$5</p>\n"),
+        ("$a$ at 17", '<p><span class="math" data-tex="a">a</span> at 17</p>\n'),
+        ("$5 and $6", "<p>$5 and $6</p>\n"),
     ],
 )  # fmt: skip
 def test_mathematics_survives_as_typed(text, shown):
