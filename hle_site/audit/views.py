@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from hle_site.audit import log
+from hle_site.audit import log, words
 from hle_site.audit.forms import EventFilterForm
 from hle_site.audit.models import AuditEvent, AuditReason
 
@@ -22,10 +22,14 @@ PAGE_SIZE = 30
 
 
 class Row(NamedTuple):
-    """One event with the words around its ids."""
+    """One event with the words around its ids and codes."""
 
     event: AuditEvent
     actor: str
+    act: str
+    kind: str
+    before: str
+    after: str
     reason: str
     is_intact: bool
 
@@ -89,7 +93,20 @@ def _rows(events: Iterable[AuditEvent]) -> list[Row]:
     events = list(events)
     people = get_user_model().objects.in_bulk({event.actor_id for event in events if event.actor_id})
     reasons = dict(AuditReason.objects.filter(event__in=events).values_list("event_id", "text"))
-    return [Row(event, _name(event, people), reasons.get(event.pk, ""), log.is_intact(event)) for event in events]
+    return [_row(event, _name(event, people), reasons.get(event.pk, "")) for event in events]
+
+
+def _row(event: AuditEvent, actor: str, reason: str) -> Row:
+    return Row(
+        event,
+        actor,
+        act=words.of_act(event.action),
+        kind=words.of_object(event.object_type),
+        before=words.of_state(event.before),
+        after=words.of_state(event.after),
+        reason=reason,
+        is_intact=log.is_intact(event),
+    )
 
 
 def _name(event: AuditEvent, people: dict[Any, Any]) -> str:
