@@ -15,7 +15,7 @@ from grading.models import DifficultyCheck
 from hle_site.accounts.enums import Role
 from questions.enums import ReleaseStatus, Status
 from questions.models import Question, Release
-from review import assignment
+from review import assignment, dashboards
 
 
 class Waiting(NamedTuple):
@@ -29,11 +29,12 @@ class Waiting(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry of the main menu; `current` is the value of aria-current, empty for where the reader is not."""
+    """One entry of the main menu; `current` is the value of aria-current, empty for where the reader is not; g and `key` lead there."""
 
     label: str
     url: str
     current: str
+    key: str = ""
 
 
 class Menu(NamedTuple):
@@ -63,24 +64,31 @@ SITE = (
 )
 
 
+# after g, these keys lead to a place; the first page and the inbox have h and i in base.html
+SHORTCUTS = {"questions:list": "q", "review:dashboard": "r", "review:desk": "d", "releases:index": "l"}
+
+
 def menu(user: Any, path: str, *, is_at_others: bool = False) -> Menu:
     """Return the main menu of a person who reads the page at `path`; a question of somebody else is not among "My questions"."""
-    work = [(label, reverse(name)) for needed, label, name in WORK if _may_open(user, needed)]
-    site = [(label, reverse(name)) for needed, label, name in SITE if _may_open(user, needed)]
-    work.append((_("Releases"), reverse("releases:index")))
+    work = [(label, name) for needed, label, name in WORK if _may_open(user, needed)]
+    site = [(label, name) for needed, label, name in SITE if _may_open(user, needed)]
+    work.append((_("Releases"), "releases:index"))
     # of two addresses that begin alike the longer one is meant
-    nearest = max((url for _label, url in work + site if path.startswith(url)), key=len, default="")
+    begun = [url for _label, name in work + site if path.startswith(url := reverse(name))]
+    nearest = max(begun, key=len, default="")
     if is_at_others and nearest == reverse("questions:list"):
         nearest = ""
-    return Menu(*([_entry(label, url, path, nearest) for label, url in part] for part in (work, site)))
+    return Menu(*([_entry(label, name, path, nearest) for label, name in part] for part in (work, site)))
 
 
 def _may_open(user: Any, needed: str) -> bool:
     return bool(user.is_authenticated and (not needed or user.has_perm(needed)))
 
 
-def _entry(label: Any, url: str, path: str, nearest: str) -> Entry:
-    return Entry(str(label), url, "" if url != nearest else "page" if url == path else "true")
+def _entry(label: Any, name: str, path: str, nearest: str) -> Entry:
+    url = reverse(name)
+    current = "" if url != nearest else "page" if url == path else "true"
+    return Entry(str(label), url, current, SHORTCUTS.get(name, ""))
 
 
 def waiting_for(user: Any) -> list[Waiting]:
@@ -132,6 +140,9 @@ def _reviews(user: Any) -> list[Waiting]:
         return []
     url, load, pool = reverse("review:dashboard"), assignment.load(user), assignment.pool(user).count()
     found = []
+    if asked := len(dashboards.asked(user)):
+        text = _("An organiser asks for your judgement on a question outside review.")
+        found.append(Waiting(_("You were asked to look"), text, url, _("See what it is about"), asked))
     if load:
         title = ngettext("%(n)d review in your hands", "%(n)d reviews in your hands", load) % {"n": load}
         found.append(Waiting(title, _("Finish what you have begun."), url, _("Continue"), load))

@@ -46,8 +46,12 @@ class Next:
 class Asked:
     """A question outside review at which an organiser asked the reader to look."""
 
-    label: str
+    subject: str
+    handle: str
+    category: str
+    status: str
     reason: str
+    at: datetime
     url: str
 
 
@@ -134,7 +138,7 @@ def reviewer(user: Any, *, tab: str, now: datetime) -> Board:
         empty_title=title,
         empty_body=body,
         subjects=list(user.subjects),
-        asked=_asked(user),
+        asked=asked(user),
     )
 
 
@@ -166,15 +170,27 @@ def _counts(user: Any, lists: dict[str, QuerySet[Any]], now: datetime) -> dict[s
     return counted | {key: rows.count() for key, rows in lists.items() if key not in own}
 
 
-def _asked(user: Any) -> list[Asked]:
+def asked(user: Any) -> list[Asked]:
+    """Return the questions outside review at which a senior reviewer was asked to look."""
     if not user.has_role(Role.SENIOR_REVIEWER):
         return []
-    readable = Question.objects.visible_to(user)
-    places = Triage.objects.open().filter(senior=user, question__in=readable.values("pk")).select_related("question")
-    return [
-        Asked(place.question.handle, place.reason, reverse("questions:detail", args=[place.question_id]))
-        for place in places[:SHOWN]
-    ]
+    places = list(Triage.objects.open().filter(senior=user)[:SHOWN])
+    found = Question.objects.visible_to(user).filter(pk__in=[place.question_id for place in places])
+    questions = found.for_list().in_bulk() if places else {}
+    return [_asked_row(place, questions[place.question_id]) for place in places if place.question_id in questions]
+
+
+def _asked_row(place: Triage, question: Question) -> Asked:
+    newest = question.newest
+    return Asked(
+        subject=newest.raw_subject or newest.get_category_display(),
+        handle=question.handle,
+        category=newest.get_category_display(),
+        status=question.status,
+        reason=place.reason,
+        at=place.assigned_at,
+        url=reverse("questions:detail", args=[question.pk]),
+    )
 
 
 def _cards(current: str, rows: QuerySet[Any], user: Any, now: datetime) -> list[Card]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,6 +32,8 @@ class Place:
 
     assignment_id: Any
     handle: str
+    status: str
+    history_url: str
     round_label: Any
     round_number: int
     is_adjudication: bool
@@ -60,11 +63,14 @@ def context_for(user: Any, mine: Assignment, **forms: Any) -> dict[str, Any]:
     is_due = mine.status in OPEN_ASSIGNMENTS and round_.settled_at is None
     asks_for_solve = round_.is_blind_solve and not has_solve and is_due
     may_know = user.has_perm("questions.view_key", question) and not asks_for_solve
+    reads_history = user.has_perm("questions.view_history", question) and not asks_for_solve
     review = getattr(mine, "review", None)
     is_adjudication = round_.kind == RoundKind.ADJUDICATION
     place = Place(
         assignment_id=mine.pk,
         handle=question.handle,
+        status=question.status,
+        history_url=reverse("questions:history", args=[question.pk]) if reads_history else "",
         round_label=round_.get_kind_display(),
         round_number=round_.number,
         is_adjudication=is_adjudication,

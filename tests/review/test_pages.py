@@ -157,6 +157,18 @@ def test_own_answer_reveals_key_derivation_and_models(client_of: SignIn, in_revi
         assert shown in page
 
 
+def test_revisions_are_linked_once_the_own_answer_is_in(client_of: SignIn, in_review: Question, reviewer: Any) -> None:
+    mine, client = take(in_review, reviewer), client_of(reviewer)
+    link = reverse("questions:history", args=[in_review.pk])
+
+    before = client.get(at("work", mine)).content.decode()
+    client.post(at("solve", mine), {"answer": "192", "confidence": "80"})
+    after = client.get(at("work", mine)).content.decode()
+
+    assert (link in before, link in after) == (False, True)
+    assert client.get(link).status_code == 200
+
+
 def test_doubt_about_the_key_is_shown_after_the_own_answer_and_not_before(
     client_of: SignIn, contributor: Any, reviewer: Any
 ) -> None:
@@ -636,13 +648,17 @@ def test_organiser_asks_a_senior_who_lets_the_question_pass(
         reverse("review:ask_senior", args=[question.pk]), {"senior": senior.pk, "reason": "Chance, says the author."}
     )
     client.force_login(senior)
+    first = client.get("/").context["actions"][0]
     board = client.get(reverse("review:dashboard")).content.decode()
     page = client.get(reverse("questions:detail", args=[question.pk])).content.decode()
     step = reverse("review:act", args=[question.pk, "override_check"])
     done = client.post(step, {"reason": "Two models guessed the number."})
 
     assert "Ask a senior reviewer" in offered
+    assert (first.title, first.count) == ("You were asked to look", 1)
     assert "Chance, says the author." in board
+    assert f'<a href="{reverse("questions:detail", args=[question.pk])}">Number theory</a>' in board
+    assert "Models solved it" in board
     assert step in page
     assert "Chance, says the author." in page
     assert contributor.name not in page
