@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow.parquet
 import pytest
@@ -32,6 +33,7 @@ RATIONALE = (
     "The terms of this sequence grow like $c^{2^n}$ with $c$ about $1.264$. The logarithm to base ten of $c$ is about "
     "$0.1018$, so the number of digits passes a thousand when $2^n$ passes about $9820$, which first happens at $n = 14$."
 )
+CHORDS = ["g h", "g q", "g l", "g i"]
 # the main pages of each person; "" is a visitor, and " > " follows the first such link of the page
 PAGES = {
     "": ("/", "/accounts/login/", "/accounts/signup/", "/releases/ > .release-card h2 a", "/nowhere/"),
@@ -254,12 +256,16 @@ def _open_site_menu(page: Any) -> None:
 
 
 def _search_by_keys(page: Any) -> None:
-    for key in ("j", "j", "k"):
+    for key in ("j", "ArrowDown", "k"):
         page.keyboard.press(key)
     assert page.locator("tr[data-key-row]").first.locator(":focus").count() == 1
     page.keyboard.press("?")
-    assert page.locator("dialog kbd").all_inner_texts() == ["?", "j", "k", "Ctrl Enter", "/"]
+    assert page.locator("dialog kbd").all_inner_texts() == ["?", "j", "k", "Ctrl Enter", "/", *CHORDS]
     page.keyboard.press("Escape")
+    for chord, address in (("gl", "/releases/"), ("gq", "/questions/")):
+        with page.expect_navigation():
+            page.keyboard.type(chord)
+        assert urlsplit(page.url).path == address
     page.keyboard.press("/")
     page.keyboard.type("picture")
     with page.expect_navigation():
