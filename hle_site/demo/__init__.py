@@ -29,10 +29,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 def _note() -> str:
     if settings.REQUIRE_STAFF_FACTOR:
-        return _("All models are simulated and all people are invented. Mail lands in the mailbox.")
-    return _(
-        "All models are simulated, all people are invented, and nobody needs a second factor. Mail lands in the mailbox."
-    )
+        return _("Simulated models, invented people.")
+    return _("Simulated models, invented people, no second factor.")
 
 
 def work_of(person: DemoPerson) -> str:

@@ -136,7 +136,7 @@ def encoder_state() -> EncoderState:
             False,
             _("Only letters and words are compared"),
             _(
-                "DUPLICATE_EMBEDDER names nothing, so copies that were translated are not found. Let it name a directory made from word lists (questions.crosslingual.wordlist; the worker needs numpy), or one with a pre-trained encoder, whose library the worker then needs."
+                "Copies that were translated are not found. Who runs the site can change that: DUPLICATE_EMBEDDER names a word list or an encoder, as the README says."
             ),
         )
     report = vectors.report_of(setting)
