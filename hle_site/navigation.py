@@ -13,6 +13,7 @@ from grading import disagreements
 from grading.enums import CheckStatus
 from grading.models import DifficultyCheck
 from hle_site.accounts.enums import Role
+from hle_site.accounts.models import RoleProposal
 from questions.enums import ReleaseStatus, Status
 from questions.models import Question, Release
 from review import assignment, dashboards
@@ -93,7 +94,7 @@ def _entry(label: Any, name: str, path: str, nearest: str) -> Entry:
 
 def waiting_for(user: Any) -> list[Waiting]:
     """Return what waits for the user, most pressing first; a contributor always finds the way to a new question."""
-    return [*_own(user), *_reviews(user), *_organising(user), *_disputes(user), _new()]
+    return [*_own(user), *_reviews(user), *_organising(user), *_disputes(user), *_keeping(user), _new()]
 
 
 def _own(user: Any) -> list[Waiting]:
@@ -193,6 +194,22 @@ def _organising(user: Any) -> list[Waiting]:
         ),
     )
     return [Waiting(title, text, url, label, count) for count, title, text, url, label in rows if count]
+
+
+def _keeping(user: Any) -> list[Waiting]:
+    """Where those begin who neither write nor review: administrators, auditors, researchers."""
+    people, found = reverse("accounts:people"), []
+    if user.has_role(Role.ADMINISTRATOR):
+        proposed = RoleProposal.objects.filter(decided_at=None).exclude(proposed_by=user).exclude(user=user).count()
+        text = _("Find an account, see its roles, propose a change or confirm one that a colleague proposed.")
+        found.append(Waiting(_("People and roles"), text, people, _("Open the list"), proposed))
+    if user.has_role(Role.AUDITOR):
+        text = _("Follow every act in its order, and verify that none was changed.")
+        found.append(Waiting(_("The audit log"), text, reverse("accounts:audit"), _("Open the log"), 0))
+    if user.is_researcher:
+        text = _("Download a version, load it, and report what is wrong in it.")
+        found.append(Waiting(_("Released questions"), text, reverse("releases:index"), _("See the releases"), 0))
+    return found
 
 
 def _new() -> Waiting:

@@ -6,6 +6,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from hle_site import navigation
+from hle_site.accounts import actions as account_actions
+from hle_site.accounts.enums import DocumentKind
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +44,23 @@ def test_strangers_find_the_releases() -> None:
     menu = navigation.menu(AnonymousUser(), "/")
 
     assert (labels(menu.work), menu.site) == (["Releases"], [])
+
+
+@pytest.mark.parametrize(
+    ("person", "first"),
+    [
+        ("contributor", "Write a question"),
+        ("administrator", "People and roles"),
+        ("auditor", "The audit log"),
+        ("researcher", "Released questions"),
+    ],
+)
+def test_first_page_begins_with_what_somebody_came_for(person: str, first: str) -> None:
+    user = factories.make_user(person, *([person] if person in {"administrator", "auditor"} else []))
+    if person == "researcher":
+        account_actions.accept(user=user, kind=DocumentKind.DATA_LICENCE, version="1")
+
+    assert navigation.waiting_for(user)[0].title == first
 
 
 @pytest.mark.parametrize(
