@@ -9,7 +9,7 @@ from django.apps import apps
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-_STATE = re.compile("[a-z_]+")
+_STATE = re.compile(r"[a-z_]+( [\d.]+)?")
 
 # area -> its name and its acts; the code of an act is area.act
 ACTS: dict[str, tuple[Any, dict[str, Any]]] = {

@@ -37,6 +37,7 @@ def test_every_act_has_words_and_every_word_its_act():
         (words.of_object("grading.difficultycheck"), "Difficulty check"),
         (words.of_object("gone.thing"), "gone.thing"),
         (words.of_state("awaiting_decision"), "awaiting decision"),
+        (words.of_state("data_licence 1"), "data licence 1"),
         (words.of_state("paper_2025-v1"), "paper_2025-v1"),
     ],
 )
