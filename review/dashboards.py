@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -203,7 +204,7 @@ def _cards(current: str, rows: QuerySet[Any], user: Any, now: datetime) -> list[
 def _note(row: Assignment, current: str) -> str:
     review = getattr(row, "review", None)
     if current == "continue" and review:
-        return _("draft saved %(when)s UTC") % {"when": f"{review.saved_at:%Y-%m-%d %H:%M}"}
+        return _("draft saved %(when)s UTC") % {"when": date_format(review.saved_at, "j M Y, H:i")}
     if current != "done":
         return ""
     outcome = row.round.question.get_status_display()
@@ -219,7 +220,7 @@ def _next(user: Any, now: datetime, counts: dict[str, int]) -> Next | None:
     if begun:
         return Next(
             label=_("Continue: %(subject)s") % {"subject": _subject(begun.round)},
-            note=_("overdue") if begun.due_at < now else _("due %(date)s") % {"date": f"{begun.due_at:%Y-%m-%d}"},
+            note=_("overdue") if begun.due_at < now else _("due %(date)s") % {"date": date_format(begun.due_at, "j M Y")},
             url=reverse("review:work", args=[begun.pk]),
         )
     is_invited = counts["invitations"] or counts["returned"]

@@ -59,4 +59,4 @@ def register() -> None:
     guards.register(Action.APPROVE)(solves.missing)
     guards.register_evidence(solves.evidence)
     question_panels.register(20, panels.feedback_panel)
-    question_panels.register(30, panels.triage_panel)
+    question_panels.register(5, panels.triage_panel)
