@@ -271,12 +271,13 @@ class _Reader:
 
     def _unscored(self, row: Prediction) -> dict[str, Any]:
         is_kept = row.outcome == OutcomeKind.ANSWER
+        detail = "" if is_kept else row.outcome_detail
         return {
             "state": "unscored",
             "answer": row.answer if is_kept and self.may_read else "",
             "reply": row.reply[:SHOWN_REPLY] if is_kept and self.may_read else "",
             "reason": _("%(what)s. Not counted as right or wrong.") % {"what": row.why_unscored},
-            "note": "" if is_kept else row.outcome_detail,
+            "note": _("Recorded as: %(detail)s") % {"detail": detail} if detail else "",
             "retry_at": self.check.due_at if self.check.status == CheckStatus.PARKED else None,
             "judge_url": reverse("grading:judge", args=[self.question.pk, row.pk])
             if is_kept and self.may_judge

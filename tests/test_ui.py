@@ -45,6 +45,11 @@ def test_letter_of_an_option(index, shown):
     assert ui.letter(index) == shown
 
 
+@pytest.mark.parametrize(("code", "name"), [("en", "English"), ("de", "German"), ("tlh", "tlh")])
+def test_language_of_a_question_is_named(code, name):
+    assert ui.language(code) == name
+
+
 @pytest.mark.parametrize(("part", "whole", "percent"), [(1, 2, 50), (0, 0, 0), (5, 4, 100), (-1, 4, 0), (1, 3, 33)])
 def test_share_stays_within_a_hundred(part, whole, percent):
     assert ui.share(part, whole) == percent

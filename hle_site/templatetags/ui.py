@@ -9,8 +9,8 @@ from django import template
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, ClearableFileInput, RadioSelect
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language_info, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
 from hle_site import markup as renderer
 
@@ -138,6 +138,15 @@ def markup_inline_filter(text: str) -> SafeString:
 def plain(text: str) -> str:
     """Return the text without Markdown, for titles and rows of a list."""
     return renderer.plain(text)
+
+
+@register.filter
+def language(code: str) -> str:
+    """Return the name of a language, or its code when it is none that is known."""
+    try:
+        return _(get_language_info(code)["name"])
+    except KeyError:
+        return code
 
 
 _UNITS = (
