@@ -313,7 +313,7 @@ def _place(check: DifficultyCheck, rows: list[Prediction]) -> int | None:
 
 def _summary(check: DifficultyCheck, seats: Sequence[Seat], rows: list[Prediction]) -> str:
     if check.status == CheckStatus.PASSED:
-        return _("%(why)s The question passed: add the rationale and submit it.") % {"why": check.outcome_reason}
+        return _("%(why)s The question passed.") % {"why": check.outcome_reason}
     if check.status == CheckStatus.FAILED:
         return _("%(why)s That is too easy under the policy of this call.") % {"why": check.outcome_reason}
     if check.status == CheckStatus.STALE:

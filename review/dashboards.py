@@ -220,7 +220,9 @@ def _next(user: Any, now: datetime, counts: dict[str, int]) -> Next | None:
     if begun:
         return Next(
             label=_("Continue: %(subject)s") % {"subject": _subject(begun.round)},
-            note=_("overdue") if begun.due_at < now else _("due %(date)s") % {"date": date_format(begun.due_at, "j M Y")},
+            note=_("overdue")
+            if begun.due_at < now
+            else _("due %(date)s") % {"date": date_format(begun.due_at, "j M Y")},
             url=reverse("review:work", args=[begun.pk]),
         )
     is_invited = counts["invitations"] or counts["returned"]

@@ -759,6 +759,7 @@ def test_feedback_appears_on_the_page_without_names(client_of: SignIn, contribut
 
     assert question.status == Status.CHANGES_REQUESTED
     assert 'id="feedback"' in page
+    assert '<a class="btn" href="#feedback">Read the feedback</a>' in page
     assert "leaves no doubt" in page
     assert "Between us" not in page
     for person in (reviewer, second):
