@@ -96,7 +96,13 @@ def _work(request: HttpRequest, mine: Assignment, *, status: int = 200, **forms:
     is_readable, _is_denied = question.standing(request.user)
     if mine.status not in ACTIVE_ASSIGNMENTS or not is_readable:
         card = presenters.assignment_card(mine, timezone.now())
-        context = {"card": card, "assignment_id": mine.pk, "is_invited": mine.status == AssignmentStatus.INVITED}
+        is_invited = mine.status == AssignmentStatus.INVITED
+        context = {
+            "card": card,
+            "assignment_id": mine.pk,
+            "is_invited": is_invited,
+            "is_returned": not mine.assigned_by_id,
+        }
         return render(request, "review/invitation.html", context, status=status)
     if not request.user.has_perm("review.work_on_assignment", mine):
         raise Http404

@@ -559,6 +559,7 @@ def test_returned_question_shows_what_changed(
     mine = Assignment.objects.get(reviewer=reviewer, round=open_round(in_review))
     client = client_of(reviewer)
     assert "Returned to me" in client.get(reverse("review:dashboard")).content.decode()
+    assert "Would you review it again?" in client.get(at("work", mine)).content.decode()
 
     assignment.accept(assignment=mine, by=reviewer)
 
