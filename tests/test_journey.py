@@ -33,6 +33,7 @@ RATIONALE = (
     "The terms of this sequence grow like $c^{2^n}$ with $c$ about $1.264$. The logarithm to base ten of $c$ is about "
     "$0.1018$, so the number of digits passes a thousand when $2^n$ passes about $9820$, which first happens at $n = 14$."
 )
+CHECKLIST = ("is_precise", "is_single_answer", "is_not_searchable", "is_not_artificial", "is_safe")
 CHORDS = ["g h", "g q", "g l", "g i"]
 # the main pages of each person; "" is a visitor, and " > " follows the first such link of the page
 PAGES = {
@@ -237,11 +238,23 @@ def test_main_pages_of_each_person(demo: str) -> None:
                 wrong += [f"{person} {path}: {finding}" for finding in walk.findings()]
         walk.become("organiser1", "/money/")
         _open_site_menu(walk.page)
+        inks = _inks(walk.page)
         walk.become("contributor1", "/questions/")
         _search_by_keys(walk.page)
 
         assert wrong == []
+        assert inks == {"screen": "light dark", "print": "light"}
         assert [trouble for trouble in walk.troubles if "404" not in trouble] == []
+
+
+def _inks(page: Any) -> dict[str, str]:
+    """On a dark screen: the schemes of screen and paper."""
+    found = {}
+    for media in ("print", "screen"):
+        page.emulate_media(media=media, color_scheme="dark")
+        found[media] = page.evaluate("getComputedStyle(document.documentElement).colorScheme")
+    page.emulate_media(color_scheme="light")
+    return found
 
 
 def _open_site_menu(page: Any) -> None:
@@ -334,11 +347,19 @@ def _review(walk: Walk, person: str, score: str) -> None:
     if page.locator("form[action$='/solve/']").count():
         walk.picture(f"solve-{person}")
         page.locator("[name=answer]").fill(KEY)
-        walk.press(page.get_by_role("button", name="Record my answer"))
-    page.locator(f"input[name=score][value='{score}']").check(force=True)
-    page.locator("input[name=depth][value=solved]").check(force=True)
-    for name in ("is_precise", "is_single_answer", "is_not_searchable", "is_not_artificial", "is_safe"):
-        page.locator(f"input[name={name}][value=yes]").check(force=True)
+        page.locator("[name=answer]").blur()
+        page.keyboard.press("r")  # goes to the button and leaves it to the reader
+        assert page.locator(":focus").inner_text() == "Record my answer and reveal the key"
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+    for name, digit in {"score": score, "depth": "1"}.items() | dict.fromkeys(CHECKLIST, "1").items():
+        page.locator(f"input[name={name}]").first.focus()
+        page.keyboard.press(digit)
+    assert page.locator("#review :checked").evaluate_all("them => them.map(it => it.value)") == [
+        score,
+        "solved",
+        *["yes"] * len(CHECKLIST),
+    ]
     page.locator("textarea[name=feedback]").fill(
         "Precise and checkable. I came to the same answer by the same growth estimate."
     )
