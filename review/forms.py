@@ -194,11 +194,15 @@ class OptionalReasonForm(forms.Form):
 class DeskRejectForm(ReasonForm):
     """Declining without a full review."""
 
+    field_order = ("reason_code",)
+
     reason_code = forms.ChoiceField(label=_("Kind of reason"), choices=ReasonCode.choices)
 
 
 class DuplicateForm(ReasonForm):
     """Closing as a duplicate of a question that the reader may see."""
+
+    field_order = ("original",)
 
     original = forms.CharField(
         label=_("Original"),
@@ -278,6 +282,11 @@ class InviteForm(forms.Form):
 class MatchForm(ReasonForm):
     """Deciding by hand whether an answer reaches the key."""
 
+    field_order = ("is_match",)
+
     is_match = forms.TypedChoiceField(
-        label=_("Does the answer reach the key?"), choices=ANSWERED, coerce=lambda value: value == "yes"
+        label=_("Does the answer reach the key?"),
+        choices=ANSWERED,
+        coerce=lambda value: value == "yes",
+        widget=forms.RadioSelect,
     )

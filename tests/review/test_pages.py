@@ -542,8 +542,10 @@ def test_undecided_answer_is_compared_on_its_page(
     assert "Compare by hand" in client.get(at("question", in_review)).content.decode()
     assert client_of(second_reviewer).get(at("match", solve)).status_code == 404
 
+    form = client.get(at("match", solve)).context["form"]
     client.post(at("match", solve), {"is_match": "yes", "reason": "2^6 * 3 is 192."})
 
+    assert [(field.name, field.value()) for field in form] == [("is_match", None), ("reason", None)]
     assert BlindSolve.objects.get().matches_key is True
 
 
