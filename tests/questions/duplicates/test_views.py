@@ -239,8 +239,7 @@ def test_the_page_says_what_is_missing_without_an_encoder(organiser: Any, client
     page = text_of(client_of(organiser), INDEX)
 
     assert "Only letters and words are compared" in page
-    assert "questions.crosslingual.wordlist; the worker needs numpy" in page
-    assert "DUPLICATE_EMBEDDER" in page
+    assert "DUPLICATE_EMBEDDER names a word list or an encoder, as the README says." in page
 
 
 def test_the_page_names_the_encoder_that_works(tested: Any, word_bag: None, organiser: Any, client_of: Any) -> None:
