@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from hle_site import pipeline
+from hle_site.audit.models import AuditEvent
 from questions import actions
 from questions.models import Question
 from tests import factories
@@ -69,6 +70,37 @@ def test_no_text_of_a_question_is_logged(contributor: Any, lines: Any, monkeypat
     assert [line["event"] for line in logged if line["level"] == "error"] != []
     assert CANARY not in json.dumps(logged)
     assert CANARY.encode() not in failed.content
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "logged"),
+    [
+        (f"/search/?q={CANARY}", "GET /search/"),
+        (f"/accounts/password/reset/key/{CANARY}/", "GET /accounts/password/reset/key/..."),
+        (f"/accounts/confirm-email/{CANARY}/", "GET /accounts/confirm-email/..."),
+        ("/accounts/confirm-email/", "GET /accounts/confirm-email/"),
+    ],
+)
+def test_neither_a_query_nor_a_mailed_key_is_logged(
+    contributor: Any, client_of: Any, lines: Any, address: str, logged: str
+) -> None:
+    client_of(contributor).get(address)
+
+    found = lines()
+    assert [line["request"] for line in found if line["event"].startswith("request_")] == [logged, logged]
+    assert CANARY not in json.dumps(found)
+
+
+@pytest.mark.django_db
+def test_no_visitor_chooses_a_request_id(contributor: Any, client_of: Any, lines: Any) -> None:
+    chosen = {"HTTP_X_REQUEST_ID": "x" * 65, "HTTP_X_CORRELATION_ID": CANARY}
+
+    made = client_of(contributor).post("/people/me/conflicts/", {"institution": "North University"}, **chosen)
+
+    assert made.status_code == 302
+    assert str(uuid.UUID(AuditEvent.objects.latest("sequence").request_id)) in json.dumps(lines())
+    assert CANARY not in json.dumps(lines())
 
 
 @pytest.mark.django_db
