@@ -13,6 +13,16 @@ from hle_site.accounts.conflicts import institution_key
 from hle_site.accounts.enums import Field, Role, Scope
 from hle_site.accounts.models import User
 
+JOINERS = "\u200c\u200d"  # invisible, and part of many scripts
+
+
+def readable_name(text: str) -> str:
+    """Return a name on one line; refuse one that nobody could read or that would turn the text around it."""
+    name = " ".join(text.split())
+    if not any(char.isalpha() for char in name) or not all(char.isprintable() or char in JOINERS for char in name):
+        raise ValidationError(_("Please write the name with letters and without invisible characters."))
+    return name
+
 
 class SignupForm(forms.Form):
     """What we ask besides address and password."""
@@ -20,6 +30,10 @@ class SignupForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=120, help_text=_("As organisers see it. You choose later how you are credited.")
     )
+
+    def clean_name(self) -> str:
+        """Accept a name that others can read."""
+        return readable_name(self.cleaned_data["name"])
 
     def signup(self, request: Any, user: Any) -> None:
         """Nothing more to do: the adapter has stored the name."""
@@ -49,6 +63,19 @@ class ProfileForm(forms.ModelForm):
             "credit_name": _("Leave empty to use your name."),
             "orcid": _("Sixteen digits in four groups, such as 0000-0002-1825-0097."),
         }
+
+    def clean_name(self) -> str:
+        """Accept a name that others can read."""
+        return readable_name(self.cleaned_data["name"])
+
+    def clean_credit_name(self) -> str:
+        """Accept none, or a name that others can read."""
+        name = self.cleaned_data["credit_name"]
+        return readable_name(name) if name else ""
+
+    def clean_subjects(self) -> list[str]:
+        """Keep each subject once."""
+        return list(dict.fromkeys(self.cleaned_data["subjects"]))
 
     def clean_time_zone(self) -> str:
         """Accept known zones only."""

@@ -59,6 +59,11 @@ def test_profile_is_saved_with_the_institution(contributor, client_of):
         ("orcid", "12", "sixteen digits"),
         ("time_zone", "Mars/Base", "not a known time zone"),
         ("name", "", "This field is required"),
+        ("name", "x" * 121, "at most 120 characters"),
+        ("name", "\u200b", "without invisible characters"),
+        ("name", "Ada \u202egnp.exe", "without invisible characters"),
+        ("institution", "x" * 201, "at most 200 characters"),
+        ("subjects", ["Alchemy"], "Alchemy is not one of the available choices"),
     ],
 )
 def test_profile_keeps_what_was_typed_and_says_what_is_wrong(contributor, client_of, field, value, said):
@@ -70,6 +75,16 @@ def test_profile_keeps_what_was_typed_and_says_what_is_wrong(contributor, client
     assert 'value="A. Typed"' in page
     contributor.refresh_from_db()
     assert contributor.credit_name == ""
+
+
+def test_names_are_kept_on_one_line_and_subjects_once(contributor, client_of):
+    data = PROFILE | {"name": "Ada\nvon  Ö", "credit_name": "می\u200cخواهم", "subjects": ["Math", "Math"]}
+
+    client_of(contributor).post("/people/me/", data)
+
+    contributor.refresh_from_db()
+    assert (contributor.name, contributor.credit_name) == ("Ada von Ö", "می\u200cخواهم")
+    assert contributor.subjects == ["Math"]
 
 
 def test_a_declared_conflict_is_kept_and_shown(contributor, client_of):

@@ -70,6 +70,7 @@ def test_a_wrong_password_is_answered_with_a_sentence_that_names_no_account():
     ("field", "value", "said"),
     [
         ("name", "   ", "This field is required."),
+        ("name", "\u200b", "Please write the name with letters and without invisible characters."),
         ("name", "x" * 121, "Ensure this value has at most 120 characters (it has 121)."),
         ("email", "ada", "Enter a valid email address."),
         ("password1", "abc", "This password is too short."),
