@@ -78,6 +78,27 @@ def test_one_image_serves_all_and_runs_without_rights() -> None:
     assert [line for line in dockerfile.splitlines() if line.startswith("USER")] == ["USER site"]
     assert "--require-hashes -r requirements.lock -r s3.lock" in dockerfile
     assert all(service["cap_drop"] == ["ALL"] for service in OF_SITE.values())
+    assert all((service["read_only"], service["tmpfs"]) == (True, ["/tmp"]) for service in OF_SITE.values())
+    assert all(service["security_opt"] == ["no-new-privileges:true"] for service in SERVICES.values())
+
+
+def test_what_is_kept_lies_on_volumes_that_exist() -> None:
+    places = {name: SERVICES[name]["volumes"][0].split(":")[0] for name in SERVICES.keys() - OF_SITE.keys()}
+
+    assert places == {"db": "db", "redis": "redis", "s3": "s3"}
+    assert set(COMPOSE["volumes"]) == set(places.values())
+
+
+def test_each_process_waits_for_stores_that_answer_and_for_the_schema() -> None:
+    stores = dict.fromkeys(["db", "redis", "s3"], "service_healthy")
+    after = {
+        name: {other: wait["condition"] for other, wait in service["depends_on"].items()}
+        for name, service in OF_SITE.items()
+    }
+
+    assert after.pop("migrate") == stores
+    assert set(after) == {"web", "worker", "beat"}
+    assert all(found == stores | {"migrate": "service_completed_successfully"} for found in after.values())
 
 
 def test_every_image_names_its_version() -> None:
