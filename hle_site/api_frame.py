@@ -1,12 +1,15 @@
 """The API's frame: one shape of errors. Routes are in `api`, pages in `api_pages`."""
 
+import sys
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.defaults import page_not_found, server_error
+from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_handler
@@ -16,6 +19,8 @@ from questions.actions import EditConflict
 from questions.workflow import InvalidTransition, Refused
 from review.actions import EditConflict as ReviewConflict
 
+AWAY = (OperationalError, InterfaceError, RedisError)
+RETRY_AFTER_S = 15
 UNKNOWN = gettext_lazy("There is nothing here that you may see.")
 
 
@@ -52,9 +57,23 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def failed(request: HttpRequest) -> HttpResponse:
     """Answer after an error of ours, under the API in its shape; its log line has the id of the request."""
+    if isinstance(sys.exc_info()[1], AWAY):
+        return _unavailable(request)
     if not request.path.startswith("/api/"):
         return server_error(request)
     return JsonResponse({"error": {"code": "error", "message": _("The site failed. It has been noted.")}}, status=500)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer while database or broker are away, which mends itself."""
+    if request.path.startswith("/api/"):
+        sentence = _("The site cannot reach one of its parts. Nothing was kept; please try again in a moment.")
+        response: HttpResponse = JsonResponse({"error": {"code": "unavailable", "message": sentence}}, status=503)
+    else:
+        response = server_error(request, "503.html")
+        response.status_code = 503
+    response["Retry-After"] = RETRY_AFTER_S
+    return response
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

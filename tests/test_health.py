@@ -64,3 +64,42 @@ def test_a_database_that_is_gone_is_named(settings: Any, monkeypatch: Any, djang
 
     assert answer.status_code == 503
     assert answer.json()["failing"] == ["database", "migrations"]
+
+
+@pytest.fixture
+def no_broker(settings: Any) -> None:
+    """The broker is away for the limits of log-ins and of the API."""
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "unix:///nonexistent/broker.sock"}}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_broker")
+def test_a_log_in_without_the_broker_waits() -> None:
+    client = Client(raise_request_exception=False)
+
+    answer = client.post("/accounts/login/", {"login": "ada@example.org", "password": "words"})
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "15")
+    assert "The site cannot reach one of its parts" in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("no_broker")
+def test_the_api_without_the_broker_answers_in_its_shape(contributor: Any, client_of: Any) -> None:
+    client = client_of(contributor)
+    client.raise_request_exception = False
+
+    answer = client.get("/api/v1/questions/")
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "15")
+    assert answer.json()["error"]["code"] == "unavailable"
+
+
+def test_a_page_without_the_database_waits(monkeypatch: Any, django_db_blocker: Any) -> None:
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nonexistent")
+    with django_db_blocker.unblock():
+        connection.close()
+        answer = Client(raise_request_exception=False).get("/")
+        connection.close()
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "15")
