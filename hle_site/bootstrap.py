@@ -101,6 +101,7 @@ def _open_standard_files() -> None:
 
 def run_launcher(argv: Sequence[str]) -> NoReturn:
     """Run `demo`, `test` or `bench` without Django's settings, which need the services that these commands start."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # of another project: Django would read it when it closes
     command = importlib.import_module(f"hle_site.management.commands.{argv[1]}").Command()
     command.run_from_argv(list(argv))
     raise SystemExit(0)

@@ -19,10 +19,11 @@ from hle_site.management.commands import test
 from hle_site.management.commands.demo import Command
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run manage.py to its end."""
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, env=environment.base(), capture_output=True, text=True, timeout=120)
+    env = environment.base() | variables
+    return subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=120)
 
 
 def test_busy_port_gets_a_sentence(fresh):
@@ -60,7 +61,7 @@ def test_foreign_directory_is_not_reset(fresh):
     fresh.mkdir()
     (fresh / "thesis.tex").touch()
 
-    done = run("demo", "--port", "0", "--data-dir", str(fresh), "--reset")
+    done = run("demo", "--port", "0", "--data-dir", str(fresh), "--reset", DJANGO_SETTINGS_MODULE="another.project")
 
     assert (done.returncode, done.stderr) == (1, f"{fresh} was not made by this program, so it is not deleted.\n")
     assert (fresh / "thesis.tex").exists()
