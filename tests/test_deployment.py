@@ -291,12 +291,12 @@ class UnixConnection(HTTPConnection):
     """HTTP over a socket file, so that a test takes no port."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("exam.example.org", timeout=20)
+        super().__init__("exam.example.org", timeout=WAIT_S)
         self.path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(20)
+        self.sock.settimeout(WAIT_S)
         self.sock.connect(str(self.path))
 
 
