@@ -9,7 +9,7 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Load the tables that know all stages, once every model exists."""
-        from hle_site import permissions, pipeline, records  # models must be loaded
+        from hle_site import checks, permissions, pipeline, records  # models must be loaded  # noqa: F401  registers
         from hle_site.celery import app  # so that shared_task finds this app in the web process
 
         app.set_default()

@@ -26,6 +26,7 @@ import yaml
 from django.conf import settings
 from django.db import connection
 
+from hle_site import checks
 from hle_site.variables import Env
 from tests.spread import broker_beside
 
@@ -162,11 +163,12 @@ MINIMAL = {
     "DATABASE_URL": "postgres://site@db.invalid/site",
     "REDIS_URL": "redis://redis.invalid/0",
     "SECRET_KEY": "s" * 20 + "0123456789" * 4 + "abcdefg",
-    "RELEASE_KEY": "release-key-of-a-test",
-    "PSEUDONYM_KEY": "pseudonym-key-of-a-test",
+    "RELEASE_KEY": "release-key-of-a-test-" + "0123456789",
+    "PSEUDONYM_KEY": "pseudonym-key-of-a-test-" + "0123456789",
     "EMAIL_URL": "consolemail://",
     "ALLOWED_HOSTS": "exam.example.org",
     "SITE_URL": "https://exam.example.org",
+    "DEFAULT_FROM_EMAIL": "exam@example.org",
 }
 
 
@@ -244,7 +246,6 @@ def production(transactional_db: None, tmp_path: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "DATABASE_URL": database.geturl(),
         "REDIS_URL": broker_beside(),
-        "DEFAULT_FROM_EMAIL": "exam@example.org",
         "BEHIND_TLS_PROXY": "true",
         "HLE_STATE_DIR": str(tmp_path / "state"),
         "STATIC_ROOT": str(tmp_path / "static"),
@@ -320,6 +321,27 @@ def test_production_passes_the_deployment_check() -> None:
     found = manage(MINIMAL | {"LANG": "C.UTF-8"}, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
 
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "warning"),
+    [
+        ("SITE_URL", "http://localhost", "site.W001"),
+        ("DEFAULT_FROM_EMAIL", "no-reply@localhost", "site.W002"),
+        ("RELEASE_KEY", "x" * 31, "site.W003"),
+        ("PSEUDONYM_KEY", "x" * 31, "site.W003"),
+    ],
+)
+def test_the_deployment_check_speaks_of_defaults_and_short_keys(
+    settings: Any, name: str, value: str, warning: str
+) -> None:
+    for known in ("SITE_URL", "DEFAULT_FROM_EMAIL", "RELEASE_KEY", "PSEUDONYM_KEY"):
+        setattr(settings, known, MINIMAL[known])
+    assert checks.deployment() == []
+
+    setattr(settings, name, value)
+
+    assert [found.id for found in checks.deployment()] == [warning]
 
 
 @pytest.mark.parametrize("name", ["migrate", "web", "worker"])
