@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from grading import tasks
 from grading.catalogue import actions
 from grading.catalogue.actions import Seat
-from grading.models import Ledger, ModelSpec, Panel, Policy, Prediction, Provider
+from grading.models import Ledger, ModelSpec, Panel, PanelMember, Policy, Prediction, Provider
 from hle_site.audit.models import AuditEvent
 from questions.models import Call
 from questions.workflow import Refused
@@ -153,6 +154,42 @@ def test_unused_panel_is_changed_and_a_used_one_gets_the_next_version(organiser:
     assert (first.pk, first.version, following.version) == (same.pk, 1, 2)
     assert list(same.members.values_list("model__name", flat=True)) == ["simulated-small", "simulated-large"]
     assert default_call().panel_choice.panel == same
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda panel: Panel.objects.filter(pk=panel.pk).update(title="Other"),
+        lambda panel: Panel.objects.filter(pk=panel.pk).update(second_judge=simulated("deep")),
+        lambda panel: panel.members.all().update(wave=1),
+        lambda panel: panel.members.all().delete(),
+        lambda panel: PanelMember.objects.create(panel=panel, model=simulated("judge"), wave=1, position=9),
+        lambda panel: PanelMember.objects.filter(model=simulated("small")).exclude(panel=panel).update(panel=panel),
+    ],
+    ids=["title", "judge", "wave", "member gone", "new member", "member moved in"],
+)
+def test_database_keeps_a_panel_that_a_check_used(organiser: Any, contributor: Any, change: Any) -> None:
+    used = make_eligible(by=contributor).checks.get().panel
+    head = {"slug": "mine", "title": "Mine", "judge": simulated("judge"), "second_judge": None, "by": organiser}
+    actions.save_panel(**head, seats=seats("small"))
+    before = list(used.members.order_by("pk").values())
+
+    with pytest.raises(IntegrityError, match="was used by a check"), transaction.atomic():
+        change(used)
+
+    assert list(used.members.order_by("pk").values()) == before
+    assert Panel.objects.get(pk=used.pk).title == used.title
+
+
+def test_database_lets_an_unused_panel_change(organiser: Any, contributor: Any) -> None:
+    make_eligible(by=contributor)
+    head = {"slug": "mine", "title": "Mine", "judge": simulated("judge"), "second_judge": None, "by": organiser}
+    unused = actions.save_panel(**head, seats=seats("small"))
+
+    unused.members.all().update(wave=2)
+    unused.delete()
+
+    assert not PanelMember.objects.filter(panel__slug="mine").exists()
 
 
 def test_check_under_way_keeps_the_panel_that_it_began_with(organiser: Any, contributor: Any) -> None:

@@ -77,7 +77,7 @@ def start(by: Any, **content: Any) -> DifficultyCheck:
 
 def test_check_keeps_the_plan_with_which_it_was_started(contributor: Any) -> None:
     check = start(contributor)
-    PanelMember.objects.filter(panel=check.panel_id).update(wave=1)
+    WaveOrder.objects.update(waves=[[pk for wave in check.plan for pk in wave]])
 
     done = run(check)
 
@@ -389,14 +389,14 @@ def test_answer_that_was_scored_stands_beside_the_substitute(
 
 @pytest.mark.parametrize("obstacle", ["none named", "seated", "retired", "answered", "no reason", "not parked"])
 def test_substitute_is_refused(contributor: Any, organiser: Any, stand_in: ModelSpec, obstacle: str) -> None:
-    check = parked(contributor)
     model, reason = ModelSpec.objects.get(name="simulated-small"), "It declines."
     deep = ModelSpec.objects.get(name="simulated-deep")
     if obstacle == "none named":
         PanelMember.objects.update(substitute=None)
     elif obstacle == "seated":
         PanelMember.objects.filter(model=model).update(substitute=deep)
-    elif obstacle == "retired":
+    check = parked(contributor)
+    if obstacle == "retired":
         ModelSpec.objects.filter(pk=stand_in.pk).update(is_retired=True)
     elif obstacle == "answered":
         model = deep
