@@ -190,6 +190,59 @@ def test_doubt_about_the_key_is_shown_after_the_own_answer_and_not_before(
     assert [text in after for text in ("Models agree", "191", "WHY-CANARY")] == [True] * 3
 
 
+def test_doubt_about_the_key_reaches_nobody_who_may_not_know_the_key(
+    client_of: SignIn, contributor: Any, reviewer: Any, second_reviewer: Any, senior: Any, organiser: Any, settings: Any
+) -> None:
+    settings.REQUIRE_STAFF_FACTOR = False
+    question = doubted(contributor)
+    people = {
+        "contributor": contributor,
+        "answered": reviewer,
+        "before the own answer": second_reviewer,
+        "without a place": senior,
+        "organiser": organiser,
+        "auditor": factories.make_user("auditor", "auditor"),
+        "organiser in conflict": factories.make_user("close", "organiser", institution="North University"),
+        "administrator": factories.make_user("admin", "administrator"),
+        "other contributor": factories.make_user("other"),
+    }
+    places = {"answered": take(question, reviewer), "before the own answer": take(question, second_reviewer)}
+    actions.record_solve(assignment=places["answered"], by=reviewer, answer="7")
+
+    def told() -> set[str]:
+        return {
+            name
+            for name, person in people.items()
+            if any("Models agree" in page for page in pages_on(question, client_of(person), places.get(name)))
+        }
+
+    assert told() == {"contributor", "answered", "organiser", "auditor"}
+    question_actions.desk_reject(question=question, by=organiser, reason="Out of scope.", reason_code="scope")
+    assert told() == {"contributor", "organiser", "auditor"}
+
+
+def doubted(contributor: Any) -> Question:
+    """A question in review against whose key all models agree."""
+    question = factories.make_checking(by=contributor)
+    factories.settle_check(question, answer="191")
+    question = Question.objects.get(pk=question.pk)
+    checks.confirm_key(question=question, by=contributor, reason="Worked out by hand, twice.")
+    question_actions.submit_for_review(
+        question=question, by=contributor, licence_version=question.call.data_licence.version
+    )
+    pipeline.sweep()
+    return Question.objects.get(pk=question.pk)
+
+
+def pages_on(question: Question, client: Client, place: Assignment | None) -> list[str]:
+    """What a person gets at every address that tells of a question's test."""
+    of_question = ("questions:detail", "questions:history", "grading:check", "review:question", "api-questions-check")
+    of_place = ("review:work", "api-assignments-detail") if place else ()
+    addresses = [reverse(name, args=[question.pk]) for name in of_question]
+    addresses += [reverse(name, args=[place.pk]) for name in of_place]
+    return [client.get(address).content.decode() for address in addresses]
+
+
 @pytest.mark.parametrize(
     ("typed", "kept"),
     [
