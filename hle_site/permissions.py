@@ -9,8 +9,8 @@ import rules
 from hle_site import lookups
 from hle_site.accounts.enums import Role
 from questions.enums import Action, Status
-from questions.models import Question
-from questions.querysets import released
+from questions.models import Question, Release
+from questions.querysets import denied, own, released
 from review.enums import ACTIVE_ASSIGNMENTS, OPEN_ASSIGNMENTS, AssignmentStatus, RoundKind
 from review.models import Assignment, Round, Triage
 from review.querysets import TRIAGED
@@ -143,6 +143,13 @@ def accepted_licence(user: Any) -> bool:
 
 
 @rules.predicate
+def is_impartial_in(user: Any, release: Release) -> bool:
+    """No conflict of interest with a question of the release; the own ones are no secret to the user."""
+    closed = Question.objects.filter(denied(user) & ~own(user))
+    return not release.items.filter(question__in=closed.values("pk")).exists()
+
+
+@rules.predicate
 def may_hold_round(user: Any, round_: Round) -> bool:
     """May take a place in this round: right role, round open, no conflict, not taken before, key not seen before."""
     role = Role.REVIEWER if round_.kind == RoundKind.FIRST else Role.SENIOR_REVIEWER
@@ -174,6 +181,7 @@ reads_key_of_others = (
     | is_triaging
 )
 reads_key = is_owner | reads_key_of_others
+reads_as_staff = (is_organiser_here | is_auditor_here) & ~owes_an_answer
 is_decided = in_status(Status.APPROVED, Status.REJECTED, Status.DUPLICATE, Status.RETRACTED)
 
 PERMISSIONS: dict[str, Any] = {
@@ -181,8 +189,10 @@ PERMISSIONS: dict[str, Any] = {
     "questions.create_question": is_active,
     "questions.view_question": may_read,
     "questions.view_key": reads_key | reads_released,
+    "questions.view_ai_note": is_owner | (reads_key_of_others & in_status(*UNDER_REVIEW)),
+    "questions.view_conflict_note": is_owner | reads_as_staff,
     "questions.view_unsubmitted": is_owner | is_organiser_here | is_triaging,
-    "questions.view_history": is_owner | ((is_organiser_here | is_auditor_here) & ~owes_an_answer) | is_reviewer_here,
+    "questions.view_history": is_owner | reads_as_staff | is_reviewer_here,
     "questions.edit_question": is_owner & in_status(Status.DRAFT, Status.ELIGIBLE),
     "questions.start_check_question": is_owner,
     "questions.cancel_check_question": is_owner,
@@ -207,10 +217,15 @@ PERMISSIONS: dict[str, Any] = {
     # releases
     "questions.manage_release": is_organiser,
     "questions.view_release_build": is_organiser | has_role(Role.AUDITOR),
-    "questions.download_release": accepted_licence | is_organiser | has_role(Role.AUDITOR),
+    "questions.download_release": accepted_licence | ((is_organiser | has_role(Role.AUDITOR)) & is_impartial_in),
+    "questions.download_unpublished": (is_organiser | has_role(Role.AUDITOR)) & is_impartial_in,
     "questions.report_erratum": accepted_licence,
     # grading
-    "grading.view_check": is_owner | is_organiser_here | is_auditor_here | is_reviewer_here | is_triaging,
+    "grading.view_check": is_owner
+    | is_organiser_here
+    | is_auditor_here
+    | (is_reviewer_here & in_status(*UNDER_REVIEW))
+    | is_triaging,
     "grading.view_answers": reads_key,
     "grading.view_confirmation": reads_key_of_others | (is_owner & is_decided),
     "grading.contest_verdict": is_owner & in_status(Status.TOO_EASY),
@@ -227,10 +242,8 @@ PERMISSIONS: dict[str, Any] = {
     "review.take_round": may_hold_round,
     "review.work_on_assignment": is_own_assignment,
     "review.assign": is_organiser_here & ~owes_an_answer,
-    "review.view_rounds": (is_organiser_here | is_auditor_here) & ~owes_an_answer,
-    "review.view_reviews": (is_organiser_here & ~owes_an_answer)
-    | (is_auditor_here & ~owes_an_answer)
-    | is_reviewer_here,
+    "review.view_rounds": reads_as_staff,
+    "review.view_reviews": reads_as_staff | is_reviewer_here,
     "review.confirm_match": is_editor_here & ~owes_an_answer,
     "review.view_feedback": is_owner,
     "review.adjudicate": is_senior_here & is_impartial,

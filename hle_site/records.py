@@ -7,7 +7,8 @@ from django.db.models import CharField, Q
 from django.db.models.functions import Cast
 
 from hle_site.accounts.enums import Role
-from hle_site.audit.querysets import register_readers
+from hle_site.audit.querysets import register_closers, register_readers
+from questions.enums import Split
 from questions.models import Question
 from questions.querysets import NOTHING as NO_QUESTION
 from questions.querysets import denied, own
@@ -61,12 +62,22 @@ def for_staff(user: Any) -> Q:
     """Auditors and organisers: the site's own events, and those of the questions that are open to them."""
     if not user.has_role(Role.AUDITOR, Role.ORGANISER):
         return NOTHING
-    questions = _readable(user).values("pk")
-    rule = Q(object_type__startswith=ACCOUNTS) | Q(object_type__in=OPEN)
+    return Q(object_type__startswith=ACCOUNTS) | Q(object_type__in=OPEN) | _of(_readable(user).values("pk"))
+
+
+def _of(questions: Any) -> Q:
+    """The events of everything that belongs to these questions."""
+    rule = Q()
     for kind, paths in OF_A_QUESTION.items():
         objects = apps.get_model(kind).objects.filter(**{f"{path}__in": questions for path in paths.split()})
         rule |= Q(object_type=kind, object_id__in=objects.annotate(key=Cast("pk", CharField())).values("key"))
     return rule
+
+
+def held_out(user: Any) -> Q:
+    """Auditors: that something happened to a held-out question is known, why is not."""
+    is_reader = user.has_role(Role.AUDITOR)
+    return _of(Question.objects.filter(split=Split.HELD_OUT).values("pk")) if is_reader else NOTHING
 
 
 def for_administrators(user: Any) -> Q:
@@ -80,3 +91,4 @@ def register() -> None:
     """Let the log ask these rules."""
     register_readers(for_staff)
     register_readers(for_administrators)
+    register_closers(held_out)

@@ -239,8 +239,19 @@ def picture_url(picture: Attachment | None) -> str:
     return reverse("questions:picture", args=[picture.pk]) if picture else ""
 
 
-def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
-    """Return a revision for its reader."""
+OPEN_WITH_KEY = ("rationale", "sources")
+NOTES = {"ai_use_note": "questions.view_ai_note", "conflict_note": "questions.view_conflict_note"}
+
+
+def beside(question: Question, user: Any) -> list[str]:
+    """Return the fields of the supporting part that the user may read with the key."""
+    return [*OPEN_WITH_KEY, *(name for name, needed in NOTES.items() if user.has_perm(needed, question))]
+
+
+def question_text(
+    revision: Revision, *, with_key: bool, beside: Iterable[str] = (*OPEN_WITH_KEY, *NOTES)
+) -> QuestionText:
+    """Return a revision for its reader: with the key, too, and with it what of the supporting part they may read."""
     image = revision.image
     body = QuestionText(
         number=revision.number,
@@ -257,8 +268,7 @@ def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
     )
     if not with_key:
         return body
-    names = ("rationale", "sources", "ai_use_note", "conflict_note")
-    texts = [(_title(name), getattr(revision, name)) for name in names]
+    texts = [(_title(name), getattr(revision, name)) for name in beside]
     return QuestionText(
         **vars(body)
         | {
@@ -355,14 +365,11 @@ class FieldDiff(NamedTuple):
 
 
 COMPARED = ("prompt", "options", "answer_type", "answer", "image_alt", "category", "raw_subject", "language")
-COMPARED_WITH_KEY = ("rationale", "sources", "ai_use_note", "conflict_note")
 
 
-def differences(old: Revision, new: Revision, *, with_key: bool) -> list[FieldDiff]:
+def differences(old: Revision, new: Revision, *, with_key: bool, beside: Iterable[str]) -> list[FieldDiff]:
     """Return the fields in which two revisions differ, key and supporting part only for who may know them."""
-    names = [*COMPARED, *(COMPARED_WITH_KEY if with_key else ())]
-    if not with_key:
-        names.remove("answer")
+    names = [*COMPARED, *beside] if with_key else [name for name in COMPARED if name != "answer"]
     found = [FieldDiff(_title(name), shown(old, name), shown(new, name)) for name in names]
     pictures = [("image", _("Picture"))] + ([("rationale_image", _("Picture for the rationale"))] if with_key else [])
     for name, title in pictures:

@@ -81,7 +81,9 @@ def _question(request: HttpRequest, found: Question, *, status: int = 200, **for
         "status_changed_at": found.status_changed_at,
         "due_at": found.due_at,
         "text": presenters.question_text(revision, with_key=user.has_perm("questions.view_key", found)),
-        "reveal": presenters.reveal(revision) if user.has_perm("questions.view_key", found) else None,
+        "reveal": presenters.reveal(revision, with_ai_note=user.has_perm("questions.view_ai_note", found))
+        if user.has_perm("questions.view_key", found)
+        else None,
         "rounds": presenters.rounds_for(user, found),
         "evidence": presenters.evidence(found, guards.refusals(Action.APPROVE, found, user)),
         "decisions": _decisions(rounds),

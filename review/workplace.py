@@ -83,7 +83,7 @@ def context_for(user: Any, mine: Assignment, **forms: Any) -> dict[str, Any]:
         text=presenters.question_text(round_.revision, with_key=may_know),
         own_solve=solve,
         asks_for_solve=asks_for_solve,
-        reveal=presenters.reveal(round_.revision) if may_know else None,
+        reveal=_reveal(user, mine) if may_know else None,
         rounds=presenters.rounds_for(user, question),
         changed_from=_earlier_prompt(user, mine),
         version=review.version if review else 0,
@@ -92,6 +92,11 @@ def context_for(user: Any, mine: Assignment, **forms: Any) -> dict[str, Any]:
     )
     context = {"place": place, "message_form": MessageForm(), "editor_steps": editor_steps.offered(question, user)}
     return context | _forms(mine, review, place, forms)
+
+
+def _reveal(user: Any, mine: Assignment) -> presenters.Reveal:
+    may_read_note = user.has_perm("questions.view_ai_note", mine.round.question)
+    return presenters.reveal(mine.round.revision, with_ai_note=may_read_note)
 
 
 def _forms(mine: Assignment, review: Review | None, place: Place, given: dict[str, Any]) -> dict[str, Any]:

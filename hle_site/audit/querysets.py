@@ -9,12 +9,20 @@ from django.db import models
 from django.db.models import Q
 
 _readers: list[Callable[[Any], Q]] = []
+_closers: list[Callable[[Any], Q]] = []
 
 
 def register_readers(rule: Callable[[Any], Q]) -> Callable[[Any], Q]:
     """Let `rule(user)` name events that the user may read beyond the own acts."""
     if rule not in _readers:
         _readers.append(rule)
+    return rule
+
+
+def register_closers(rule: Callable[[Any], Q]) -> Callable[[Any], Q]:
+    """Let `rule(user)` name events of others whose reason stays closed to the user, who may know that they happened."""
+    if rule not in _closers:
+        _closers.append(rule)
     return rule
 
 
@@ -31,3 +39,10 @@ class AuditEventQuerySet(models.QuerySet["Any"]):
         for reader in _readers:
             rule |= reader(user)
         return self.filter(rule)
+
+    def with_reasons_for(self, user: Any) -> AuditEventQuerySet:
+        """Return those whose reason the user may read, too, of events that they may read."""
+        closed = Q()
+        for closer in _closers:
+            closed |= closer(user)
+        return self.exclude(closed & ~Q(actor_id=user.pk)) if closed else self

@@ -86,13 +86,14 @@ def _page(request: HttpRequest, events: QuerySet[AuditEvent]) -> dict[str, Any]:
     rows = list(found.order_by("-sequence")[: PAGE_SIZE + 1])
     shown = rows[:PAGE_SIZE]
     older = shown[-1].sequence if len(rows) > PAGE_SIZE else ""
-    return {"rows": _rows(shown), "older": older, "is_first": not before}
+    return {"rows": _rows(shown, request.user), "older": older, "is_first": not before}
 
 
-def _rows(events: Iterable[AuditEvent]) -> list[Row]:
+def _rows(events: Iterable[AuditEvent], user: Any) -> list[Row]:
     events = list(events)
     people = get_user_model().objects.in_bulk({event.actor_id for event in events if event.actor_id})
-    reasons = dict(AuditReason.objects.filter(event__in=events).values_list("event_id", "text"))
+    told = AuditEvent.objects.with_reasons_for(user).filter(pk__in=[event.pk for event in events])
+    reasons = dict(AuditReason.objects.filter(event__in=told.values("pk")).values_list("event_id", "text"))
     return [_row(event, _name(event, people), reasons.get(event.pk, "")) for event in events]
 
 

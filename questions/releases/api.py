@@ -136,8 +136,9 @@ class ReleaseViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.
     @action(detail=True, methods=["get"], url_path=r"items/(?P<public_id>[0-9A-Za-z\-]{1,24})", url_name="item")
     def item(self, request: Request, version: str, public_id: str) -> Response:
         """Return a question as it was released, under the licence."""
-        found = get_object_or_404(self._published().items.in_public(), public_id=public_id)
-        if not request.user.has_perm("questions.download_release"):
+        release = self._published()
+        found = get_object_or_404(release.items.in_public(), public_id=public_id)
+        if not request.user.has_perm("questions.download_release", release):
             raise PermissionDenied
         return Response(ItemSerializer(found).data)
 

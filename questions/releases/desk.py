@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from questions.duplicates import search as duplicates
 from questions.enums import ItemChange, ReleaseStatus, Split, Status
-from questions.models import Call, Erratum, Question, Release
+from questions.models import Call, Question, Release
 from questions.releases import errata as reports
 from questions.releases import freeze as releases
 from questions.releases import selection
@@ -275,7 +275,8 @@ def _errata(
     request: HttpRequest, bound: AnswerForm | None = None, *, pk: Any = None, status: int = 200
 ) -> HttpResponse:
     is_open = request.GET.get("show") != "all"
-    found = reports.desk().filter(status__in=reports.OPEN) if is_open else reports.desk()
+    readable = reports.desk(request.user)
+    found = readable.filter(status__in=reports.OPEN) if is_open else readable
     page = Paginator(found, PER_PAGE).get_page(request.GET.get("page"))
     rows = [(erratum, bound if erratum.pk == pk else AnswerForm(erratum=erratum)) for erratum in page.object_list]
     context = {"rows": rows, "page": page, "is_open": is_open, "may_manage": request.user.has_perm(MANAGE)}
@@ -286,7 +287,7 @@ def _errata(
 def answer(request: HttpRequest, pk: str) -> HttpResponse:
     """Move a report on."""
     _require(request, MANAGE)
-    erratum = get_object_or_404(Erratum, pk=pk)
+    erratum = get_object_or_404(reports.desk(request.user), pk=pk)
     form = AnswerForm(request.POST, erratum=erratum)
     if not form.is_valid():
         return _errata(request, form, pk=erratum.pk, status=400)

@@ -104,6 +104,8 @@ def visible(item: ReleaseItem, *, user: Any) -> QuerySet[Erratum]:
     return of_question.filter(status__in=PUBLIC) | of_question.filter(reported_by=user)
 
 
-def desk() -> QuerySet[Erratum]:
-    """Return all reports with what a row shows, open ones first."""
-    return Erratum.objects.select_related("item__release", "reported_by", "resolved_in").order_by("-reported_at")
+def desk(user: Any) -> QuerySet[Erratum]:
+    """Return the reports with what a row shows, newest first: all but those on questions with which the reader has a conflict."""
+    closed = Question.objects.filter(denied(user)).values("pk")
+    rows = Erratum.objects.exclude(item__question__in=closed)
+    return rows.select_related("item__release", "reported_by", "resolved_in").order_by("-reported_at")

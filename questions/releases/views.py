@@ -132,7 +132,7 @@ def download(request: HttpRequest, version: str, path: str) -> HttpResponse:
     entry = files.entry_of(release, path)
     if entry is None:
         raise Http404
-    if not request.user.has_perm("questions.download_release"):
+    if not request.user.has_perm("questions.download_release", release):
         return _ask_for_licence(request, release)
     if not may_read_files(request, release):
         return render(request, "releases/yanked.html", {"release": release}, status=403)
@@ -140,10 +140,12 @@ def download(request: HttpRequest, version: str, path: str) -> HttpResponse:
 
 
 def may_read_files(request: HttpRequest, release: Release) -> bool:
-    """True when the files are open to the account: published ones under the licence, others to organisers and auditors."""
-    if not request.user.has_perm("questions.download_release"):
-        return False
-    return release.status in PUBLISHED or request.user.has_perm("questions.view_release_build")
+    """True when the files are open to the account: published ones under the licence, others to organisers and auditors.
+
+    An organiser or auditor with a conflict in the release reads published files under the licence, like everybody.
+    """
+    needed = "download_release" if release.status in PUBLISHED else "download_unpublished"
+    return bool(request.user.has_perm(f"questions.{needed}", release))
 
 
 def _serve(request: HttpRequest, release: Release, path: str, sha256: str) -> HttpResponse:
@@ -163,7 +165,7 @@ def item(request: HttpRequest, version: str, public_id: str) -> HttpResponse:
     """One question as it was released, with a form to report an error."""
     release = find(request, version)
     found = _find_item(request, release, public_id)
-    if not request.user.has_perm("questions.download_release"):
+    if not request.user.has_perm("questions.download_release", release):
         return _ask_for_licence(request, release)
     return _item(request, found, ErratumForm())
 
@@ -185,7 +187,7 @@ def picture(request: HttpRequest, version: str, public_id: str, which: str) -> H
     """The picture of a released question or of its rationale."""
     found = _find_item(request, find(request, version), public_id)
     attachment = found.image if which == "question" else found.rationale_image
-    if attachment is None or not request.user.has_perm("questions.download_release"):
+    if attachment is None or not request.user.has_perm("questions.download_release", found.release):
         raise Http404
     response = FileResponse(attachment.file.open("rb"), content_type=attachment.media_type)
     response["X-Content-Type-Options"] = "nosniff"

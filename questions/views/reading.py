@@ -50,7 +50,11 @@ def detail(request: HttpRequest, pk: Any) -> HttpResponse:
         "question": question,
         "is_owner": is_owner,
         "is_day": not is_owner or presenters.is_moved_by_others(question),
-        "text": presenters.question_text(shown, with_key=user.has_perm("questions.view_key", question)),
+        "text": presenters.question_text(
+            shown,
+            with_key=user.has_perm("questions.view_key", question),
+            beside=presenters.beside(question, user),
+        ),
         "next": presenters.NEXT[question.status],
         "steps": presenters.steps(question),
         "buttons": presenters.buttons(question, user),
@@ -87,7 +91,9 @@ def history(request: HttpRequest, pk: Any) -> HttpResponse:
         "revisions": found,
         "old": old,
         "new": new,
-        "diffs": presenters.differences(old, new, with_key=with_key) if old and new else [],
+        "diffs": presenters.differences(old, new, with_key=with_key, beside=presenters.beside(question, user))
+        if old and new
+        else [],
     }
     return render(request, "questions/history.html", context)
 

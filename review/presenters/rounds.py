@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from hle_site import lookups
 from questions.models import Question
 from review import rubric, solves
-from review.enums import Audience, Blinding, Depth, RoundKind, RoundOutcome
+from review.enums import AssignmentStatus, Audience, Blinding, Depth, RoundKind, RoundOutcome
 from review.models import Assignment, BlindSolve, Comment, Recommendation, Review, Round
 from review.presenters.names import pseudonym
 
@@ -99,6 +99,7 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
     rounds = [round_ for round_ in all_rounds(user, question) if round_.is_visible]
     if not rounds:
         return []
+    knows_names = is_staff or _is_in(user, rounds)
     if is_staff:
         prefetch_related_objects(rounds, Prefetch("assignments", Assignment.objects.select_related("reviewer")))
     reviews = by_round(
@@ -116,6 +117,7 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
             round_,
             user=user,
             is_staff=is_staff,
+            knows_names=knows_names,
             sees_notes=sees_notes,
             reviews=reviews.get(round_.pk, []),
             messages=messages.get(round_.pk, []),
@@ -123,6 +125,14 @@ def rounds_for(user: Any, question: Question) -> list[RoundCard]:
         )
         for round_ in rounds
     ]
+
+
+def _is_in(user: Any, rounds: list[Round]) -> bool:
+    """Whether the user's own review of the question is in, asked only where names hang on it."""
+    if not any(round_.blinding == Blinding.B0 for round_ in rounds):
+        return False
+    mine = Assignment.objects.filter(reviewer=user, round__question=rounds[0].question_id)
+    return not mine.due().exists() and mine.filter(status=AssignmentStatus.SUBMITTED).exists()
 
 
 def all_rounds(user: Any, question: Question) -> list[Round]:
@@ -145,6 +155,7 @@ def _round_card(
     *,
     user: Any,
     is_staff: bool,
+    knows_names: bool,
     sees_notes: bool,
     reviews: list[Review],
     messages: list[Comment],
@@ -156,7 +167,8 @@ def _round_card(
     def name(person: Any) -> str:
         if person.pk == user.pk:
             return _("You")
-        return str(person) if is_staff or round_.blinding == Blinding.B0 else pseudonym(question, person)
+        is_named = is_staff or (knows_names and round_.blinding == Blinding.B0)
+        return str(person) if is_named else pseudonym(question, person)
 
     return RoundCard(
         id=round_.pk,

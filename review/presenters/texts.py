@@ -100,7 +100,7 @@ def question_text(revision: Revision, *, with_key: bool) -> QuestionText:
     )
 
 
-def reveal(revision: Revision) -> Reveal:
+def reveal(revision: Revision, *, with_ai_note: bool) -> Reveal:
     """Return key, rationale and what the models said about a revision."""
     told = list(Prediction.objects.to(revision))
     grading_evidence.note_answers(revision.tested_hash, told)
@@ -110,7 +110,7 @@ def reveal(revision: Revision) -> Reveal:
         rationale=revision.rationale,
         rationale_image_url=picture_url(revision.rationale_image),
         sources=revision.sources,
-        ai_use_note=revision.ai_use_note,
+        ai_use_note=revision.ai_use_note if with_ai_note else "",
         models=[_model_answer(answer) for answer in answers],
         summary=_summary(answers, revision),
         alarm=_alarm(revision),

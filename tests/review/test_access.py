@@ -16,7 +16,7 @@ from questions.enums import Status
 from questions.models import Question
 from questions.workflow import Refused
 from review import actions, assignment, presenters
-from review.enums import Audience
+from review.enums import Audience, Blinding
 from review.models import Assignment, Comment, Review, Round, Triage
 from tests import factories
 from tests.review.conftest import COMPLETE, open_round, review, take
@@ -260,6 +260,24 @@ def test_colleagues_have_pseudonyms_that_differ_between_questions(
     assert authors == {"You", presenters.pseudonym(in_review, reviewer)}
     assert presenters.pseudonym(in_review, reviewer) != presenters.pseudonym(other, reviewer)
     assert "Quill" not in values(card)
+
+
+def test_names_of_colleagues_open_with_the_own_review_where_the_call_lets_them(
+    in_second: Question, reviewer: Any, second_reviewer: Any, senior: Any
+) -> None:
+    Round.objects.update(blinding=Blinding.B0)
+    mine = take(in_second, senior)
+
+    def authors() -> set[str]:
+        return {item.author for card in presenters.rounds_for(senior, fresh(in_second)) for item in card.reviews}
+
+    before = authors()
+    actions.save_review(assignment=mine, by=senior, content=COMPLETE | {"score": 5})
+    actions.submit_review(assignment=mine, by=senior)
+
+    people = [reviewer, second_reviewer]
+    assert before == {presenters.pseudonym(in_second, person) for person in people}
+    assert authors() == {"You", *map(str, people)}
 
 
 def test_private_note_reaches_organisers_not_colleagues(
