@@ -18,7 +18,8 @@ PROCESSES = (
     "tests/test_deployment.py",
     "tests/test_process_logs.py",
 )
-SLOW = ("tests/test_access.py", "tests/demo/", "tests/grading/")
+SLOW = ("tests/access/", "tests/demo/", "tests/grading/")
+TOGETHER = ("tests/access/",)  # tests in one world, which takes seconds to build
 MOST = 8  # processes; a broker has 16 databases, and each process takes two
 
 
@@ -43,9 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def unit(nodeid: str) -> str:
-    """Return what a test is handed out with: its file, or all that start processes."""
+    """Return what a test is handed out with: its file, the folder that shares a world, or all that start processes."""
     path = nodeid.split("::")[0]
-    return "processes" if path.startswith(PROCESSES) else path
+    if path.startswith(PROCESSES):
+        return "processes"
+    return next((start for start in TOGETHER if path.startswith(start)), path)
 
 
 def _rank(path: str) -> int:

@@ -1,6 +1,8 @@
 """A small world for the walker: one question for each place in its life, every secret field with a canary of its own."""
 
+import uuid
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 from django.db.models import Model
@@ -8,7 +10,7 @@ from django.utils import timezone
 
 from grading import checks
 from grading.enums import JudgeSeat
-from grading.models import Contest, Judgement, ModelSpec, Prediction
+from grading.models import Contest, DifficultyCheck, Judgement, ModelSpec, Prediction
 from hle_site import pipeline
 from hle_site.accounts import actions as account_actions
 from hle_site.accounts.enums import DocumentKind
@@ -20,7 +22,8 @@ from questions.enums import Split
 from questions.models import DuplicatePair, Question, Release
 from questions.releases import errata, freeze
 from review import actions, assignment
-from review.models import Assignment, BlindSolve, Review, Round
+from review.enums import Audience
+from review.models import Assignment, BlindSolve, Recommendation, Review, Round
 from tests import factories
 from tests.questions.releases.worlds import png
 
@@ -40,6 +43,9 @@ WORDS = (
     ("held-out", "bird migration, magnetic compass, stopover fat and moult timing"),
 )
 
+REVIEWERS = ("RA", "RX", "SR")
+# what each reviewer of a question says or holds for themselves
+BY_REVIEWER = ("review.feedback", "review.private_note", "solve.answer")
 CHECKS = ("is_precise", "is_single_answer", "is_not_searchable", "is_not_artificial", "is_safe")
 
 
@@ -50,6 +56,7 @@ class Place:
     name: str
     phase: str
     question: Question
+    blinding: str = "B2"
     told: bool = False  # the contributor was given feedback
     ids: dict[str, Any] = field(default_factory=dict)
     assignments: dict[str, Any] = field(default_factory=dict)  # reader -> the own assignment
@@ -57,9 +64,14 @@ class Place:
     reviewed: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)  # senior reviewers asked to look outside review
 
-    def canary(self, of: str) -> str:
-        """Return the canary of a field."""
-        return f"cnry-{of.replace('.', '-').replace('_', '-')}-{self.name}"
+    def canary(self, of: str, by: str = "") -> str:
+        """Return the canary of a field, of one reviewer's where each has their own."""
+        author = f"-by-{by.lower()}" if by else ""
+        return f"cnry-{of.replace('.', '-').replace('_', '-')}-{self.name}{author}"
+
+    def canaries(self, of: str) -> dict[str, str]:
+        """Return the canaries of a field by the reviewer who wrote it; of what no reviewer wrote, the one canary."""
+        return {by: self.canary(of, by) for by in (REVIEWERS if of in BY_REVIEWER else ("",))}
 
 
 class World:
@@ -70,22 +82,24 @@ class World:
         self.people: dict[str, Any] = {
             "CO": make("cnry-contributor-name", institution="North University"),
             "CX": make("foreign contributor", institution="Lake School"),
-            "RA": make("cnry-reviewer-name-1", "reviewer", institution="South College"),
-            "RX": make("cnry-reviewer-name-2", "reviewer", institution="East Academy"),
+            "RA": make("cnry-reviewer-name-1", "reviewer", institution="cnry-reviewer-name-1 College"),
+            "RX": make("cnry-reviewer-name-2", "reviewer", institution="cnry-reviewer-name-2 College"),
             "RU": make("idle reviewer", "reviewer", institution="Far Academy"),
             "RC": make("close reviewer", "reviewer", institution="North University"),
-            "SR": make("cnry-reviewer-name-3", "senior_reviewer", institution="West Institute"),
+            "SR": make("cnry-reviewer-name-3", "senior_reviewer", institution="cnry-reviewer-name-3 College"),
             "OR": make("organiser", "organiser", institution="Exam Office"),
             "OC": make("close organiser", "organiser", institution="North University"),
             "AU": make("auditor", "auditor", institution="Audit Office"),
             "AD": make("administrator", "administrator", institution="Server Room"),
-            "RS": make("researcher", institution="Data House"),
+            "RS": make("cnry-researcher-name", institution="Data House"),
         }
         self.second = make("second organiser", "organiser", institution="Other Office")
         account_actions.accept(user=self.people["RS"], kind=DocumentKind.DATA_LICENCE, version="1")
         self.picture = question_actions.store_picture(data=png(), by=self.people["CO"])
         self.draft_picture = question_actions.store_picture(data=png((9, 9, 9)), by=self.people["CO"])
         self.places: list[Place] = []
+        self._by_name: dict[str, Place] = {}
+        self.secrets: dict[str, Any] = {}  # what each canary stands for, once somebody has asked
         self.fixed: dict[str, Any] = {}
         self._build()
 
@@ -104,9 +118,11 @@ class World:
         self._decided("published", "P", "approve")
         self._publish()
         self._decided("held-out", "H", "approve")
-        Question.objects.filter(pk=self["held-out"].question.pk).update(split=Split.HELD_OUT)
         for place in self.places:
             self._find_ids(place)
+            self._talk(place)
+        self._prepare()
+        Question.objects.filter(pk=self["held-out"].question.pk).update(split=Split.HELD_OUT)
         self._fix_ids()
         gone = factories.make_draft(by=self.people["CO"])
         self.deleted = gone.pk
@@ -114,7 +130,7 @@ class World:
         gone.delete()
 
     def __getitem__(self, name: str) -> Place:
-        return next(place for place in self.places if place.name == name)
+        return self._by_name[name]
 
     def _content(self, name: str) -> dict[str, Any]:
         return {
@@ -124,12 +140,16 @@ class World:
             "image": self.draft_picture if name == "draft" else self.picture,
             "image_alt": f"A picture of cnry-question-image-alt-{name}.",
             "rationale": f"It follows from cnry-question-rationale-{name} in three steps of reasoning.",
+            "sources": f"The tables of cnry-question-sources-{name}.",
+            "ai_use_note": f"Only spelling, says cnry-question-ai-use-note-{name}.",
+            "conflict_note": f"None but cnry-question-conflict-note-{name}.",
         }
 
     def _add(self, name: str, phase: str, question: Question) -> Place:
         place = Place(name, phase, Question.objects.get(pk=question.pk))
         self.places.append(place)
-        for code in ("RA", "RX", "SR"):
+        self._by_name[name] = place
+        for code in REVIEWERS:
             mine = Assignment.objects.filter(reviewer=self.people[code], round__question=question).last()
             if mine:
                 place.assignments[code] = mine
@@ -141,7 +161,10 @@ class World:
 
     def _ask(self, name: str, code: str) -> None:
         actions.ask_senior(
-            question=self[name].question, senior=self.people[code], by=self.people["OR"], reason="Is the verdict right?"
+            question=self[name].question,
+            senior=self.people[code],
+            by=self.people["OR"],
+            reason=f"Is the verdict right? cnry-triage-reason-{name}",
         )
         self[name].asked.add(code)
 
@@ -163,8 +186,20 @@ class World:
                 is_correct=row.verdict != "correct",
                 extracted_answer=f"cnry-prediction-answer-{name}",
                 reasoning=f"cnry-prediction-reply-{name}",
+                reply=f"cnry-judgement-reply-{name}",
             )
+        self._ask_again(name, question)
         return Question.objects.get(pk=question.pk)
+
+    def _ask_again(self, name: str, question: Question) -> None:
+        """Two further draws of the panel before the verdict, all of them wrong."""
+        DifficultyCheck.objects.filter(question=question).update(confirmation_rounds=2)
+        first = list(Prediction.objects.filter(revision__question=question, draw=0, verdict="incorrect"))
+        for number, (row, draw) in enumerate(product(first, (1, 2))):
+            row.pk, row._state.adding, row.draw = uuid.uuid4(), True, draw
+            row.answer = f"cnry-confirmation-answer-{name} {97 * (number + 1)}000"
+            row.reply = f"cnry-confirmation-answer-{name}"
+            row.save(force_insert=True)
 
     def _reviewed(self, name: str, *codes: str) -> Question:
         """A question in round 1: the named reviewers handed in; in an open round the first reviewer has only begun."""
@@ -185,15 +220,16 @@ class World:
     def _review(self, mine: Assignment, code: str, name: str) -> None:
         by = self.people[code]
         if mine.round.is_blind_solve:
-            solve = actions.record_solve(assignment=mine, by=by, answer="The same in other words.")
+            words = f"The same in other words, cnry-solve-answer-{name}-by-{code.lower()}."
+            solve = actions.record_solve(assignment=mine, by=by, answer=words)
             # as a person would confirm it: the own words must not be the key's canary
             BlindSolve.objects.filter(pk=solve.pk).update(matches_key=True)
         content = {
             "score": 4 if mine.round.kind == "first" else 5,
             "depth": "solved",
             **dict.fromkeys(CHECKS, True),
-            "feedback": f"Clear and hard, says cnry-review-feedback-{name} for the contributor.",
-            "private_note": f"Between us: cnry-review-private-note-{name}.",
+            "feedback": f"Clear and hard, says cnry-review-feedback-{name}-by-{code.lower()} for the contributor.",
+            "private_note": f"Between us: cnry-review-private-note-{name}-by-{code.lower()}.",
         }
         actions.save_review(assignment=mine, by=by, content=content)
         actions.submit_review(assignment=mine, by=by)
@@ -202,6 +238,10 @@ class World:
         question = self._reviewed(name, "RA", "RX")
         mine = Assignment.objects.get(reviewer=self.people["SR"], round__question=question)
         self._review(mine, "SR", name)
+        # as a senior reviewer writes who settles a disagreement
+        Recommendation.objects.filter(round__question=question).update(
+            reason=f"So says cnry-recommendation-reason-{name}."
+        )
         return self._add(name, phase, question)
 
     def _decided(self, name: str, phase: str, outcome: str) -> None:
@@ -210,7 +250,7 @@ class World:
             question=place.question,
             by=self.second,
             outcome=outcome,
-            reason="Decided as it should be.",
+            reason=f"Decided as it should be: cnry-decision-reason-{name}.",
             reason_code="other" if outcome == "reject" else "",
         )
         pipeline.sweep()
@@ -225,10 +265,26 @@ class World:
         freeze.hold_back(release=release, question=self["approved"].question, reason="Not yet.", by=self.people["OR"])
         freeze.build(freeze.freeze(release=release, by=self.people["OR"]))
         freeze.publish(release=Release.objects.get(), by=self.second)
-        freeze.draft(version="2.0.0", title="Second", calls=[call], by=self.people["OR"], is_demonstration=True)
         question = self["published"].question
         question.refresh_from_db()
         assert question.split == Split.PUBLIC
+
+    def _prepare(self) -> None:
+        """A release that is frozen and built, and one that is not frozen yet."""
+        details = {"calls": [factories.default_call()], "by": self.people["OR"], "is_demonstration": True}
+        frozen = freeze.draft(version="2.0.0", title="Second", **details)
+        question = self["held-out"].question
+        freeze.hold_back(release=frozen, question=question, reason="It is held out.", by=self.people["OR"])
+        freeze.build(freeze.freeze(release=frozen, by=self.people["OR"], accepts_duplicates=True))
+        freeze.draft(version="3.0.0", title="Third", **details)
+
+    def _talk(self, place: Place) -> None:
+        """Say something in the first round, where there is one, to reviewers and to the contributor; an organiser does."""
+        first = Round.objects.filter(question=place.question).order_by("number").first()
+        for audience in Audience.values if first else ():
+            if audience == Audience.REVIEWERS or place.told:
+                text = f"What does {place.canary(f'comment.{audience}')} mean?"
+                actions.comment(round_=first, by=self.second, audience=audience, text=text)
 
     def _pair(self, *names: str) -> Any:
         """Compare all texts and return the pair of two; only their canaries tell them apart."""
@@ -250,11 +306,17 @@ class World:
 
     def _fix_ids(self) -> None:
         item = Release.objects.get(version="1.0.0").items.get()
-        erratum = errata.report(item=item, text="The second step does not follow.", by=self.people["RS"])
+        words = "The second step does not follow from cnry-erratum-text-published."
+        erratum = errata.report(item=item, text=words, by=self.people["RS"])
+        words = "No reviewer has read this with care, says cnry-appeal-text-rejected."
+        actions.file_appeal(question=self["rejected"].question, by=self.people["CO"], text=words)
         too_easy = self["too-easy"]
         prediction = Prediction.objects.get(revision__question=too_easy.question, verdict="correct")
         contest = checks.contest(
-            prediction=prediction, question=too_easy.question, by=self.people["CO"], reason="It is another number."
+            prediction=prediction,
+            question=too_easy.question,
+            by=self.people["CO"],
+            reason="Not cnry-contest-reason-too-easy.",
         )
         proposal = account_actions.propose_role(
             user=self.people["CX"], role="reviewer", by=self.people["OR"], reason="A good contributor."
