@@ -7,6 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from hle_site.accounts.enums import DocumentKind
 from hle_site.accounts.models import Acceptance
 from questions.enums import ReleaseStatus, Split
 from questions.models import Erratum, Release
@@ -258,8 +259,23 @@ def test_conflicted_organiser_sees_the_handle_only(world, client_of):
     impartial = body_of(client_of(world.first).get("/releases/1.0.0/prepare/"))
 
     assert question.handle in conflicted
-    assert SECRET not in conflicted
-    assert SECRET in impartial
+    assert [text in conflicted for text in (SECRET, "real models")] == [False, False]
+    assert [text in impartial for text in (SECRET, "real models")] == [True, True]
+
+
+def test_organiser_in_conflict_reads_files_under_the_licence_and_no_report(released, world, client_of):
+    close = factories.make_user("close", "organiser", institution="North University")
+    words = "REPORT-CANARY: the figure has another sign."
+    errata.report(item=released.items.first(), text=words, by=world.researcher)
+    file = reverse("releases:download", args=["1.0.0", "data/test-00000-of-00001.parquet"])
+    client = client_of(close)
+
+    before = status_of(client.get(file))
+    reports = [body_of(client_of(person).get("/releases/errata/?show=all")) for person in (close, world.first)]
+    factories.account_actions.accept(user=close, kind=DocumentKind.DATA_LICENCE, version="1")
+
+    assert (before, status_of(client.get(file)), status_of(client_of(world.first).get(file))) == (403, 200, 200)
+    assert ["REPORT-CANARY" in page for page in reports] == [False, True]
 
 
 def test_error_is_reported_and_answered(released, world, client_of):
