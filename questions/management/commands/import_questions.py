@@ -33,6 +33,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, or say why not. Fails when no row was accepted."""
         path, by, call = _file(options["file"]), _organiser(options["by"]), _call(options["call"])
+        if options["report"]:
+            _reserve(options["report"], path)
         try:
             if options["dry_run"]:
                 count, refused = drafts.examine_file(path, call=call, by=by)
@@ -69,9 +71,32 @@ class Command(BaseCommand):
 
 
 def _file(path: Path) -> Path:
-    if not path.is_file():
-        raise CommandError(f"There is no file {path}.")
-    return path
+    try:
+        if path.is_file():
+            path.open("rb").close()
+            return path
+    except OSError as error:
+        raise CommandError(f"The file {path} cannot be read: {_why(error)}.") from None
+    raise CommandError(f"There is no file {path}.")
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or "it does not say why").lower()
+
+
+def _reserve(report: Path, questions: Path) -> None:
+    """Refuse a place for the report that cannot be written, before anything is imported."""
+    if report.resolve() == questions.resolve():
+        raise CommandError("The report would replace the file of the questions.")
+    _write(report, "", mode="a")
+
+
+def _write(report: Path, text: str, *, mode: str = "w") -> None:
+    try:
+        with report.open(mode, encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise CommandError(f"The report cannot be written to {report}: {_why(error)}.") from None
 
 
 def _organiser(email: str) -> User:
@@ -93,4 +118,4 @@ def _write_report(path: Path, accepted: Iterable[drafts.Accepted], refused: Iter
         "accepted": [{"line": row.line, "id": row.id, "question": str(row.question_id)} for row in accepted],
         "refused": [{"line": row.line, "field": row.field, "reason": row.reason} for row in refused],
     }
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    _write(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

@@ -209,6 +209,7 @@ def test_command_fails_in_words(tmp_path, call, organiser, contributor):
     for arguments, sentence in (
         ((str(bad), organiser.email), "No row was accepted"),
         ((str(tmp_path / "none.jsonl"), organiser.email), "There is no file"),
+        ((str(tmp_path / ("a" * 300)), organiser.email), "cannot be read: file name too long"),
         ((str(good), "nobody@example.org"), "There is no account"),
         ((str(good), contributor.email), "takes an organiser"),
     ):
@@ -216,6 +217,22 @@ def test_command_fails_in_words(tmp_path, call, organiser, contributor):
             call_command("import_questions", arguments[0], by=arguments[1])
     with pytest.raises(CommandError, match="There is no call"):
         call_command("import_questions", str(good), by=organiser.email, call="none")
+
+
+def test_report_that_cannot_be_written_stops_the_import_before_it_begins(tmp_path, call, organiser):
+    path = write(tmp_path, GOOD)
+    before = path.read_bytes()
+
+    for report, sentence in (
+        (tmp_path, "cannot be written to .*: is a directory"),
+        (tmp_path / "none" / "report.json", "cannot be written to .*: no such file or directory"),
+        (path, "would replace the file of the questions"),
+    ):
+        with pytest.raises(CommandError, match=sentence):
+            call_command("import_questions", str(path), by=organiser.email, report=report)
+
+    assert path.read_bytes() == before
+    assert (Question.objects.count(), ImportBatch.objects.count()) == (0, 0)
 
 
 def test_trial_creates_nothing(tmp_path, call, organiser, capsys):
