@@ -17,6 +17,7 @@ from grading.models import ConfirmedKey, Contest, DifficultyCheck, Prediction
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope
+from hle_site.api_fields import Text
 from questions.api import OPEN_TO_TOKENS
 from questions.models import Question
 
@@ -71,7 +72,7 @@ class CheckSerializer(serializers.ModelSerializer[DifficultyCheck]):
 class ContestSerializer(serializers.ModelSerializer[Contest]):
     """The contributor's objection to one verdict, and what came of it."""
 
-    reason = serializers.CharField(min_length=10, max_length=LONGEST)
+    reason = Text(min_length=10, max_length=LONGEST)
 
     class Meta:
         model = Contest
@@ -82,7 +83,7 @@ class ContestSerializer(serializers.ModelSerializer[Contest]):
 class ConfirmKeySerializer(serializers.Serializer[Any]):
     """How the key was checked; reviewers read it after their own solution."""
 
-    reason = serializers.CharField(min_length=10, max_length=LONGEST, trim_whitespace=True)
+    reason = Text(min_length=10, max_length=LONGEST, trim_whitespace=True)
 
 
 class ConfirmedKeySerializer(serializers.ModelSerializer[ConfirmedKey]):

@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
@@ -115,8 +115,8 @@ def _of_actions(error: Exception) -> Response | None:
             return _answer(400, "invalid", str(error))
         case ValidationError():
             return _answer(400, "invalid", " ".join(error.messages))
-        case RecursionError():
-            return _answer(400, "invalid", _("The body is nested too deeply."))
+        case SuspiciousOperation():
+            return _answer(400, "invalid", _("The form has more parts than the site takes at once."))
     return None
 
 

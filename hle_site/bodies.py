@@ -17,22 +17,30 @@ DEEPEST = 20
 
 
 class BodyLimitMiddleware:
-    """Refuses a body before it is read when it is larger than any form sends."""
+    """Refuses a body before it is read when it is larger than any form sends, or does not say how large it is."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if _is_at_most(request.META.get("CONTENT_LENGTH") or "0", LARGEST):
-            return self.get_response(request)
-        sentence = _("This is more than the site takes at once: %d MB.") % (LARGEST // 1024**2)
-        if request.path.startswith("/api/"):
-            return JsonResponse({"error": {"code": TooLarge.default_code, "message": sentence}}, status=413)
-        return render(request, "400.html", {"reason": sentence}, status=413)
+        if not _is_within(request.META.get("CONTENT_LENGTH") or "0"):
+            sentence = _("This is more than the site takes at once: %d MB.") % (LARGEST // 1024**2)
+            return _refused(request, 413, TooLarge.default_code, sentence)
+        if "HTTP_TRANSFER_ENCODING" in request.META:  # Django reads no body without a length, and would lose it unsaid
+            return _refused(
+                request, 411, "length_required", _("Say how long the body is: it cannot be sent in chunks.")
+            )
+        return self.get_response(request)
 
 
-def _is_at_most(length: str, limit: int) -> bool:
-    return length.isascii() and length.isdigit() and len(length) <= 12 and int(length) <= limit
+def _is_within(length: str) -> bool:
+    return length.isascii() and length.isdigit() and len(length) <= 12 and int(length) <= LARGEST
+
+
+def _refused(request: HttpRequest, status_code: int, code: str, sentence: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": {"code": code, "message": sentence}}, status=status_code)
+    return render(request, "400.html", {"reason": sentence}, status=status_code)
 
 
 class TooLarge(APIException):

@@ -9,7 +9,13 @@ from django.urls import include, path
 from django.utils.translation import gettext as _
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    extend_schema_view,
+    inline_serializer,
+)
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
@@ -22,6 +28,7 @@ from rest_framework.views import APIView
 from hle_site.accounts.enums import Field, Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope
+from hle_site.api_fields import Text, Whole
 from hle_site.uploads import MAX_BYTES
 from questions import actions, linter, workflow
 from questions.enums import AnswerType, Status
@@ -118,7 +125,7 @@ class QuestionSerializer(QuestionRowSerializer):
     revision = serializers.SerializerMethodField()
     findings = serializers.SerializerMethodField()
     available_actions = serializers.SerializerMethodField()
-    required_terms_version = serializers.CharField(source="call.contributor_terms.version", read_only=True)
+    required_terms_version = Text(source="call.contributor_terms.version", read_only=True)
     required_licence_version = serializers.CharField(source="call.data_licence.version", read_only=True)
 
     class Meta(QuestionRowSerializer.Meta):
@@ -153,8 +160,8 @@ class QuestionSerializer(QuestionRowSerializer):
         return [str(name) for name in workflow.available_actions(question, self.context["request"].user)]
 
 
-def _text(length: int) -> serializers.CharField:
-    return serializers.CharField(max_length=length, allow_blank=True, required=False, trim_whitespace=False)
+def _text(length: int) -> Text:
+    return Text(max_length=length, allow_blank=True, required=False, trim_whitespace=False)
 
 
 class ContentSerializer(serializers.Serializer[Any]):
@@ -163,16 +170,16 @@ class ContentSerializer(serializers.Serializer[Any]):
     answer_type = serializers.ChoiceField(choices=AnswerType.choices, required=False)
     prompt = _text(PROMPT_LENGTH)
     options = serializers.ListField(
-        child=serializers.CharField(max_length=OPTION_LENGTH, allow_blank=True, trim_whitespace=False),
+        child=Text(max_length=OPTION_LENGTH, allow_blank=True, trim_whitespace=False),
         max_length=MOST_OPTIONS,
         required=False,
     )
     answer = _text(ANSWER_LENGTH)
     image = OwnPictures(allow_null=True, required=False)
     image_alt = _text(2_000)
-    language = serializers.CharField(max_length=12, required=False)
+    language = Text(max_length=12, required=False)
     category = serializers.ChoiceField(choices=Field.choices, required=False, allow_blank=True)
-    raw_subject = serializers.CharField(max_length=120, allow_blank=True, required=False)
+    raw_subject = Text(max_length=120, allow_blank=True, required=False)
     rationale = _text(TEXT_LENGTH)
     rationale_image = OwnPictures(allow_null=True, required=False)
     sources = _text(TEXT_LENGTH)
@@ -189,25 +196,25 @@ class NewQuestionSerializer(ContentSerializer):
 class SaveSerializer(ContentSerializer):
     """A change of the working copy; `version` is the one that was read, so that nothing is overwritten unseen."""
 
-    version = serializers.IntegerField(min_value=1)
+    version = Whole(min_value=1)
 
 
 class StartCheckSerializer(serializers.Serializer[Any]):
     """The contributor terms that are accepted with the test."""
 
-    terms_version = serializers.CharField(max_length=20)
+    terms_version = Text(max_length=20)
 
 
 class SubmitSerializer(serializers.Serializer[Any]):
     """The licence that is accepted with the submission."""
 
-    licence_version = serializers.CharField(max_length=20)
+    licence_version = Text(max_length=20)
 
 
 class WithdrawSerializer(serializers.Serializer[Any]):
     """Why a question is taken back, if that is to be known."""
 
-    reason = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
+    reason = Text(max_length=2_000, required=False, allow_blank=True)
 
 
 def _check_language(content: dict[str, Any], known: list[str]) -> None:
@@ -215,6 +222,7 @@ def _check_language(content: dict[str, Any], known: list[str]) -> None:
         raise serializers.ValidationError({"language": [_("The call takes these languages: %s.") % ", ".join(known)]})
 
 
+@extend_schema_view(list=extend_schema(parameters=[OpenApiParameter("status", enum=["", *Status.values])]))
 class QuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Question]):
     """The reader's own questions: write, test, submit, withdraw."""
 

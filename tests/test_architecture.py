@@ -25,6 +25,7 @@ GROUND_MODULES = (
     "hle_site.bootstrap",
     "hle_site.templatetags",
     "hle_site.statics",
+    "hle_site.api_fields",
     "hle_site.api_pages",
 )
 DOORS = {

@@ -12,6 +12,7 @@ from hle_site import bodies
 from questions.models import Question, Revision
 from tests import factories
 from tests.api.conftest import token_client
+from tests.review.conftest import take
 
 pytestmark = pytest.mark.django_db
 LIST = "/api/v1/questions/"
@@ -129,6 +130,42 @@ def test_body_within_the_limits_makes_a_draft_and_nothing_else(
     assert (made.status, made.contributor) == ("draft", contributor)
 
 
+@pytest.mark.parametrize("value", [0, 1.5, True, [], {}, ["x"]])
+@pytest.mark.parametrize(
+    "name", ["prompt", "answer", "raw_subject", "language", "rationale", "category", "answer_type", "image", "call"]
+)
+def test_what_is_no_text_is_refused(client: APIClient, name: str, value: Any) -> None:
+    answer = client.post(LIST, {name: value}, format="json")
+
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == {name}
+    assert Question.objects.count() == 0
+
+
+@pytest.mark.parametrize("version", ["1", 1.0, True, None, [1], "one", -1, 10**30])
+def test_what_is_no_whole_number_is_refused(client: APIClient, contributor: Any, version: Any) -> None:
+    draft = factories.make_draft(by=contributor)
+
+    answer = client.patch(f"{LIST}{draft.pk}/", {"version": version, "prompt": "x"}, format="json")
+
+    assert answer.status_code in {400, 409}
+    assert Revision.objects.get().prompt == factories.CONTENT["prompt"]
+
+
+@pytest.mark.parametrize("value", ["true", "yes", 1, 0, "", []])
+def test_what_is_neither_true_nor_false_is_refused(contributor: Any, reviewer: Any, value: Any) -> None:
+    mine = take(factories.make_in_review(by=contributor), reviewer)
+    url = f"/api/v1/review/assignments/{mine.pk}/"
+    reviewing = token_client(reviewer, "review")
+
+    answers = [
+        reviewing.post(f"{url}solve/", {"is_unsolved": value, "reason": "x"}, format="json"),
+        reviewing.put(f"{url}review/", {"is_safe": value}, format="json"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+
+
 def test_language_is_one_of_the_call(client: APIClient, contributor: Any) -> None:
     draft = factories.make_draft(by=contributor)
 
@@ -166,6 +203,17 @@ def test_body_beyond_every_form_is_refused_before_it_is_read(client: APIClient, 
 
     assert answer.status_code == 413
     assert b"This is more than the site takes at once: 16 MB." in answer.content
+
+
+@pytest.mark.parametrize("path", ["/", LIST, "/api/v1/pictures/", "/accounts/login/"])
+def test_body_without_a_length_is_not_lost_unsaid(client: APIClient, path: str) -> None:
+    sent = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+
+    answer = client.generic("POST", path, b'{"prompt": "x"}', content_type=JSON, **sent)
+
+    assert answer.status_code == 411
+    assert b"Say how long the body is" in answer.content
+    assert Question.objects.count() == 0
 
 
 def test_form_of_too_many_fields_or_parts_is_refused(contributor: Any, client_of: Any) -> None:

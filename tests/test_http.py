@@ -65,7 +65,6 @@ def asked(client: Client, method: str, url: str, **sent: Any) -> Answer:
     """Return the whole answer to a request with headers."""
     answer = client.generic(method, url, **sent)
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
-    answer.close()
     return Answer(answer.status_code, content.decode("utf-8", "replace"), dict(answer.headers))
 
 

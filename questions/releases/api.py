@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.models import ApiToken
 from hle_site.accounts.tokens import HasScope, SessionOnly
+from hle_site.api_fields import Truth
 from hle_site.api_pages import KeysetPagination
 from questions.models import Release, ReleaseItem
 from questions.querysets import PUBLISHED
@@ -170,9 +171,7 @@ class _Managed(APIView):
 class FreezeSerializer(serializers.Serializer[Any]):
     """What an organiser accepts at a freeze."""
 
-    accepts_duplicates = serializers.BooleanField(
-        default=False, help_text="Open pairs of near-duplicates among the questions may go in."
-    )
+    accepts_duplicates = Truth(default=False, help_text="Open pairs of near-duplicates among the questions may go in.")
 
 
 class FreezeView(_Managed):

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hle_site.accounts.tokens import SessionOnly
+from hle_site.api_fields import Text
 from questions.enums import ReasonCode
 from questions.models import Question
 from review import actions
@@ -23,7 +24,7 @@ class DecisionSerializer(serializers.ModelSerializer[Decision]):
     """A decision of an organiser."""
 
     outcome = serializers.ChoiceField(choices=DecisionOutcome.choices)
-    reason = serializers.CharField(max_length=LONGEST)
+    reason = Text(max_length=LONGEST)
     reason_code = serializers.ChoiceField(choices=ReasonCode.choices, required=False, allow_blank=True)
 
     class Meta:

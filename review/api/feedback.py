@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from hle_site.accounts.enums import Scope
 from hle_site.accounts.tokens import HasScope
+from hle_site.api_fields import Text
 from questions.models import Question
 from review import actions, presenters
 from review.api.shapes import LONGEST, FeedbackItemSerializer, MessageSerializer, read
@@ -44,7 +45,7 @@ class NewsSerializer(serializers.Serializer[presenters.DecisionNews]):
 class AppealSerializer(serializers.ModelSerializer[Appeal]):
     """The one objection to a decision, and the organiser's answer to it."""
 
-    text = serializers.CharField(max_length=LONGEST)
+    text = Text(max_length=LONGEST)
 
     class Meta:
         model = Appeal
@@ -63,7 +64,7 @@ class FeedbackSerializer(serializers.Serializer[Any]):
 class ReplySerializer(serializers.Serializer[Any]):
     """A message to the reviewers of a closed round."""
 
-    text = serializers.CharField(max_length=LONGEST)
+    text = Text(max_length=LONGEST)
 
 
 class _OfOwnQuestion(APIView):

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from hle_site.api_fields import Text, Truth, Whole
 from questions.models import Question
 from review import actions, presenters, workplace
 from review.enums import ACTIVE_ASSIGNMENTS, Audience, Depth
@@ -231,48 +232,48 @@ def open_place(user: Any, mine: Assignment) -> workplace.Place | None:
 class SolveSerializer(serializers.Serializer[Any]):
     """The own answer, or why there is none."""
 
-    answer = serializers.CharField(max_length=2_000, required=False, allow_blank=True)
-    is_unsolved = serializers.BooleanField(required=False)
-    reason = serializers.CharField(max_length=LONGEST, required=False, allow_blank=True)
-    confidence = serializers.IntegerField(min_value=0, max_value=100, required=False, allow_null=True)
+    answer = Text(max_length=2_000, required=False, allow_blank=True)
+    is_unsolved = Truth(required=False)
+    reason = Text(max_length=LONGEST, required=False, allow_blank=True)
+    confidence = Whole(min_value=0, max_value=100, required=False, allow_null=True)
 
 
-def _answered() -> serializers.BooleanField:
-    return serializers.BooleanField(required=False, allow_null=True)
+def _answered() -> Truth:
+    return Truth(required=False, allow_null=True)
 
 
 class ReviewSerializer(serializers.Serializer[Any]):
     """A review; all of it may be missing in a draft. `version` is the one that was read."""
 
-    score = serializers.IntegerField(min_value=-1, max_value=6, required=False, allow_null=True)
+    score = Whole(min_value=-1, max_value=6, required=False, allow_null=True)
     depth = serializers.ChoiceField(choices=Depth.choices, required=False, allow_blank=True)
     is_precise = _answered()
     is_single_answer = _answered()
     is_not_searchable = _answered()
     is_not_artificial = _answered()
     is_safe = _answered()
-    feedback = serializers.CharField(max_length=LONGEST, required=False, allow_blank=True)
-    private_note = serializers.CharField(max_length=LONGEST, required=False, allow_blank=True)
-    version = serializers.IntegerField(min_value=0, required=False)
+    feedback = Text(max_length=LONGEST, required=False, allow_blank=True)
+    private_note = Text(max_length=LONGEST, required=False, allow_blank=True)
+    version = Whole(min_value=0, required=False)
 
 
 class NewMessageSerializer(serializers.Serializer[Any]):
     """A message to the others of a round, or to the contributor once the round is closed."""
 
-    text = serializers.CharField(max_length=LONGEST)
+    text = Text(max_length=LONGEST)
     audience = serializers.ChoiceField(choices=Audience.choices, default=Audience.REVIEWERS)
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
     """A reason that may stay empty."""
 
-    reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    reason = Text(max_length=300, required=False, allow_blank=True)
 
 
 class DueReasonSerializer(serializers.Serializer[Any]):
     """A reason."""
 
-    reason = serializers.CharField(max_length=300)
+    reason = Text(max_length=300)
 
 
 def read(request: Request, serializer_class: Any) -> dict[str, Any]:
