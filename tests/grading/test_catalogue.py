@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from grading import tasks
-from grading.catalogue import actions
+from grading.catalogue import actions, rules
 from grading.catalogue.actions import Seat
 from grading.models import Ledger, ModelSpec, Panel, PanelMember, Policy, Prediction, Provider
 from hle_site.audit.models import AuditEvent
@@ -89,6 +89,23 @@ def test_provider_page_refuses_with_a_sentence_and_keeps_what_was_typed(
     assert sentence in page
     assert 'value="Acme"' in page
     assert not Provider.objects.filter(name="Acme").exists()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://api.acme.example.evil.example/", "https://evil.example/api.acme.example", "https://evil.example?api.acme.example",
+        "https://evil.example#api.acme.example", "https://api.acme.example@evil.example/", "https://evil.example\\@api.acme.example/",
+        "https://api.acme.example\\.evil.example/", "https://api.acme.example\t.evil.example/", "https://api.acme.example%00.evil.example/",
+        "https://api.acme.example\r\nHost: evil.example/", "https:\\\\evil.example", "https:evil.example", "//evil.example", "https:///x",
+        "https://127.0.0.1/", "https://2130706433/", "https://0x7f000001/", "https://127.1/", "https://0/", "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/", "https://localhost/", "https://169.254.169.254/latest/meta-data", "https://[x/", "",
+        "http://api.acme.example/", "ftp://api.acme.example/", "gopher://api.acme.example/", "file:///etc/passwd", "unix:///run/x.sock",
+        "data:,x", "javascript:alert(1)", "https://\u0430pi.acme.example/", "https://api\u3002acme\u3002example/", "https://api.acme.example./v1",
+    ],
+)  # fmt: skip
+def test_no_form_of_an_address_leads_to_another_host(address: str) -> None:
+    assert rules.address_problem(address)
 
 
 def test_new_address_voids_the_terms(organiser: Any, acme: Provider) -> None:
