@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
+from django.core.exceptions import PermissionDenied, TooManyFieldsSent, TooManyFilesSent, ValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
@@ -115,7 +115,7 @@ def _of_actions(error: Exception) -> Response | None:
             return _answer(400, "invalid", str(error))
         case ValidationError():
             return _answer(400, "invalid", " ".join(error.messages))
-        case SuspiciousOperation():
+        case TooManyFieldsSent() | TooManyFilesSent():
             return _answer(400, "invalid", _("The form has more parts than the site takes at once."))
     return None
 
