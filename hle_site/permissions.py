@@ -244,7 +244,7 @@ PERMISSIONS: dict[str, Any] = {
     "review.assign": is_organiser_here & ~owes_an_answer,
     "review.view_rounds": reads_as_staff,
     "review.view_reviews": reads_as_staff | is_reviewer_here,
-    "review.confirm_match": is_editor_here & ~owes_an_answer,
+    "review.confirm_match": is_editor_here & reads_key_of_others,
     "review.view_feedback": is_owner,
     "review.adjudicate": is_senior_here & is_impartial,
     "review.decide": is_organiser_here & ~took_part,
