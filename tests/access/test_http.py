@@ -11,12 +11,13 @@ from django.test import Client
 from django.urls import reverse
 
 from hle_site.audit.models import AuditEvent
-from tests import factories, test_access
-from tests.access_world import World
-from tests.test_access import METHODS, REGISTRY, Answer, Line, address, call
+from tests import factories
+from tests.access.oracle import REGISTRY, Line
+from tests.access.test_registry import METHODS
+from tests.access.walker import Answer, address, call
+from tests.access.world import World
 
 pytestmark = pytest.mark.django_db
-private_media, world, clients = test_access.private_media, test_access.world, test_access.clients
 
 EVIL = "evil.example"
 FOREIGN = (

@@ -21,14 +21,14 @@ from django.db import connection, connections, models
 from django.test import Client
 
 from hle_site import markup
-from tests import browser, test_access
-from tests.access_world import World
-from tests.test_access import REGISTRY, Line, address
+from tests import browser
+from tests.access.oracle import REGISTRY, Line
+from tests.access.walker import address
+from tests.access.world import World
 from tests.xss_vectors import ALL, HTML, MARKDOWN, VECTORS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
-private_media, world = test_access.private_media, test_access.world  # the world of the walker, once more
 HOST = "testserver"
 PACK = 60  # vectors in one text
 READERS = ("CO", "RA", "SR", "OR", "AU", "AD", "RS", "AN")
