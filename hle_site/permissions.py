@@ -171,7 +171,8 @@ is_organiser = has_role(Role.ORGANISER)
 is_organiser_here = is_organiser & is_impartial & may_read
 is_auditor_here = has_role(Role.AUDITOR) & is_impartial & may_read & was_submitted
 is_reviewer_here = is_impartial & has_own_answer & may_read
-is_editor_here = is_organiser_here | (is_senior_here & may_read & is_impartial)
+is_senior_editor_here = is_senior_here & may_read & is_impartial
+is_editor_here = is_organiser_here | is_senior_editor_here
 reads_released = accepted_licence & is_released
 # what reviewers learn of key and models ends with the review; organisers and auditors read on
 reads_key_of_others = (
@@ -200,7 +201,8 @@ PERMISSIONS: dict[str, Any] = {
     "questions.keep_check_question": is_owner | is_editor_here,
     "questions.submit_for_review_question": is_owner,
     "questions.withdraw_question": is_owner,
-    "questions.request_changes_question": is_editor_here,
+    "questions.request_changes_question": is_senior_editor_here
+    | (is_organiser_here & in_status(Status.AWAITING_DECISION)),
     "questions.recommend_question": is_senior_here & is_impartial,
     "questions.approve_question": is_organiser_here & ~took_part,
     "questions.reject_question": is_organiser_here & ~took_part,

@@ -522,24 +522,30 @@ def test_reply_leads_back_only_within_the_site(
     assert answer.url == reverse("questions:detail", args=[awaiting.pk])
 
 
-@pytest.mark.parametrize(
-    ("action", "typed", "status"),
-    [
-        ("desk_reject", {"reason": "Spam.", "reason_code": "spam"}, Status.REJECTED),
-        ("request_changes", {"reason": "Define the symbols."}, Status.CHANGES_REQUESTED),
-    ],
-)
-def test_organiser_acts_with_a_reason(
-    client_of: SignIn, in_review: Question, organiser: Any, action: str, typed: dict[str, str], status: str
-) -> None:
-    address = reverse("review:act", args=[in_review.pk, action])
+def test_organiser_desk_rejects_with_a_reason(client_of: SignIn, in_review: Question, organiser: Any) -> None:
+    address = reverse("review:act", args=[in_review.pk, "desk_reject"])
     client = client_of(organiser)
     assert client.get(address).status_code == 200
-    assert client.post(address, typed | {"reason": ""}).status_code == 400
+    assert client.post(address, {"reason": "", "reason_code": "spam"}).status_code == 400
 
-    client.post(address, typed)
+    client.post(address, {"reason": "Spam.", "reason_code": "spam"})
 
-    assert fresh(in_review).status == status
+    assert fresh(in_review).status == Status.REJECTED
+
+
+def test_organiser_asks_for_changes_once_the_reviewers_are_done(
+    client_of: SignIn, in_second: Question, senior: Any, organiser: Any
+) -> None:
+    address = reverse("review:act", args=[in_second.pk, "request_changes"])
+    client = client_of(organiser)
+
+    refused = client.post(address, {"reason": "Define the symbols."})
+    before = fresh(in_second).status
+    review(in_second, senior, score=5)
+    client.post(address, {"reason": "Define the symbols."})
+
+    assert (refused.status_code, before) == (403, Status.IN_REVIEW)
+    assert fresh(in_second).status == Status.CHANGES_REQUESTED
 
 
 def test_duplicate_names_an_original_that_the_reader_may_see(
