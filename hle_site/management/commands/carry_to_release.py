@@ -35,6 +35,7 @@ from grading.evidence import has_key_alarm
 from hle_site.accounts import actions, tokens
 from hle_site.accounts.enums import Field, Role, Scope
 from hle_site.accounts.models import User
+from questions.duplicates import search as duplicates
 from questions.enums import Status
 from questions.models import Question
 from questions.releases import freeze
@@ -104,10 +105,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Carry the questions and say where the release stands."""
-        eligible = Question.objects.filter(status=Status.ELIGIBLE, batch__isnull=False).select_related(
-            "call__data_licence"
-        )
-        questions = list(eligible.order_by("id")[: options["count"]])
+        questions = _chosen(options["count"])
         if not questions:
             raise CommandError("No imported question has passed a check: run `replay` first.")
         started = time.monotonic()
@@ -170,6 +168,15 @@ class Command(BaseCommand):
         if has_key_alarm(question):
             checks.confirm_key(question=question, by=question.contributor, reason="By script: the key is on record.")
         owner.send("POST", path + "submit/", {"licence_version": question.call.data_licence.version})
+
+
+def _chosen(count: int) -> list[Question]:
+    """The first imported questions that passed; those near to another are left for a person to look at."""
+    passed = Question.objects.filter(status=Status.ELIGIBLE, batch__isnull=False)
+    duplicates.finish(passed)
+    pairs = duplicates.open_among(passed.values_list("pk", flat=True)).values_list("first", "second")
+    near = {pk for pair in pairs for pk in pair}
+    return list(passed.exclude(pk__in=near).select_related("call__data_licence").order_by("created_at", "id")[:count])
 
 
 def _review(reviewer: Browser, question: Question, score: int) -> None:
