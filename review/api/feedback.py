@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from hle_site.accounts.enums import Scope
-from hle_site.accounts.tokens import HasScope
+from hle_site.accounts.tokens import HasScope, SessionOnly
 from hle_site.api_fields import Text
 from questions.models import Question
 from review import actions, presenters
@@ -58,7 +58,6 @@ class FeedbackSerializer(serializers.Serializer[Any]):
 
     rounds = RoundFeedbackSerializer(many=True)
     decisions = NewsSerializer(many=True)
-    appeal = AppealSerializer(allow_null=True)
 
 
 class ReplySerializer(serializers.Serializer[Any]):
@@ -90,7 +89,6 @@ class FeedbackView(_OfOwnQuestion):
         told = {
             "rounds": [asdict(row) for row in presenters.feedback(question)],
             "decisions": [asdict(row) for row in presenters.decision_news(question)],
-            "appeal": presenters.appeal_of(question),
         }
         return Response(FeedbackSerializer(told).data)
 
@@ -111,7 +109,9 @@ class ReplyView(_OfOwnQuestion):
 
 
 class AppealView(_OfOwnQuestion):
-    """The contributor's objection to a decision."""
+    """The contributor's objection to a decision: for the signed-in person, since a token's rights end with the feedback."""
+
+    permission_classes = [SessionOnly]
 
     @extend_schema(request=AppealSerializer, responses={201: AppealSerializer}, operation_id="questions_appeal")
     def post(self, request: Request, pk: Any) -> Response:

@@ -17,7 +17,7 @@ from grading.enums import CheckStatus
 from grading.models import DifficultyCheck, Prediction
 from hle_site.accounts import actions as account_actions
 from questions.enums import Split
-from questions.models import Question, Revision
+from questions.models import Question, Revision, StatusChange
 from review.models import Assignment, Decision, Recommendation, Review, Round
 from tests import factories
 from tests.access.oracle import REGISTRY, may_read
@@ -91,6 +91,13 @@ def _reviewed_by_another(world: World, people: dict[str, Any], name: str) -> Non
     assert mine.update(reviewer=people["reviewer"]) == 1
 
 
+def _written_by(world: World, person: Any, *names: str) -> None:
+    """Let somebody else have written questions, and have taken each step that their contributor took."""
+    for question in (world[name].question for name in names):
+        StatusChange.objects.filter(question=question, by=question.contributor_id).update(by=person)
+        Question.objects.filter(pk=question.pk).update(contributor=person)
+
+
 def _score(world: World, _people: dict[str, Any]) -> None:
     rows = Review.objects.filter(assignment__in=Assignment.objects.filter(round__question=world["in-review"].question))
     assert rows.update(score=2) == 1
@@ -160,9 +167,7 @@ FACTS = {
     ),
     "open assignments": Fact(_one_more_place, ("in-review",), (*STRANGERS, "CO", "RA", "SR")),
     "contributor": Fact(
-        lambda world, people: Question.objects.filter(
-            pk__in=[world[name].question.pk for name in ("in-review", "last-round", "awaiting")]
-        ).update(contributor=people["contributor"]),
+        lambda world, people: _written_by(world, people["contributor"], "in-review", "last-round", "awaiting"),
         ("in-review", "last-round", "awaiting"),
         (*STRANGERS, "RA", "RX", "SR"),
     ),

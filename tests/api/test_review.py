@@ -73,7 +73,7 @@ def test_a_question_is_reviewed_by_token_and_decided_by_session(
     assert saved.json()["review"]["score"] == 4
     assert submitted.json()["status"] == "submitted"
     assert last.status_code == 200, last.content
-    assert early.json() == {"rounds": [], "decisions": [], "appeal": None}
+    assert early.json() == {"rounds": [], "decisions": []}
     assert decided.status_code == 201, decided.content
     assert Question.objects.get(pk=question.pk).status == Status.APPROVED
     assert [len(row["items"]) for row in told.json()["rounds"]] == [1, 2]
