@@ -70,14 +70,14 @@ class CheckSerializer(serializers.ModelSerializer[DifficultyCheck]):
 
 
 class ContestSerializer(serializers.ModelSerializer[Contest]):
-    """The contributor's objection to one verdict, and what came of it."""
+    """The contributor's objection to one verdict."""
 
     reason = Text(min_length=10, max_length=LONGEST)
 
     class Meta:
         model = Contest
-        fields = ["reason", "contested_at", "is_upheld", "resolution"]
-        read_only_fields = ["contested_at", "is_upheld", "resolution"]
+        fields = ["reason", "contested_at"]
+        read_only_fields = ["contested_at"]
 
 
 class ConfirmKeySerializer(serializers.Serializer[Any]):

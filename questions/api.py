@@ -125,7 +125,7 @@ class QuestionSerializer(QuestionRowSerializer):
     revision = serializers.SerializerMethodField()
     findings = serializers.SerializerMethodField()
     available_actions = serializers.SerializerMethodField()
-    required_terms_version = Text(source="call.contributor_terms.version", read_only=True)
+    required_terms_version = serializers.CharField(source="call.contributor_terms.version", read_only=True)
     required_licence_version = serializers.CharField(source="call.data_licence.version", read_only=True)
 
     class Meta(QuestionRowSerializer.Meta):

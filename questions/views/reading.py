@@ -45,7 +45,7 @@ def detail(request: HttpRequest, pk: Any) -> HttpResponse:
     shown = _shown(question, user)
     if not is_owner and question.status in presenters.OPENED_BY_OTHERS:
         log.record(presenters.READ, by=user, on=question)
-    beside = panels.panels(question, user)
+    shown_panels = panels.panels(question, user)
     context = {
         "question": question,
         "is_owner": is_owner,
@@ -58,8 +58,8 @@ def detail(request: HttpRequest, pk: Any) -> HttpResponse:
         "next": presenters.NEXT[question.status],
         "steps": presenters.steps(question),
         "buttons": presenters.buttons(question, user),
-        "panels": beside,
-        "reads_feedback": any(panel.anchor == "feedback" for panel in beside),
+        "panels": shown_panels,
+        "reads_feedback": any(panel.anchor == "feedback" for panel in shown_panels),
         "events": presenters.history(question, user)[:5] if user.has_perm("questions.view_history", question) else [],
         "draft_saved": f"question-{question.pk}" if "saved" in request.GET and is_owner else "",
     }

@@ -43,14 +43,14 @@ class NewsSerializer(serializers.Serializer[presenters.DecisionNews]):
 
 
 class AppealSerializer(serializers.ModelSerializer[Appeal]):
-    """The one objection to a decision, and the organiser's answer to it."""
+    """The one objection to a decision."""
 
     text = Text(max_length=LONGEST)
 
     class Meta:
         model = Appeal
-        fields = ["text", "status", "filed_at", "answer"]
-        read_only_fields = ["status", "filed_at", "answer"]
+        fields = ["text", "status", "filed_at"]
+        read_only_fields = ["status", "filed_at"]
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):
